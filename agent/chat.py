@@ -1,0 +1,110 @@
+"""A rep's chat with the coach: it knows what was said before, and still does after a restart.
+
+What is checkpointed is small and holds no customer words but the subject of the last question: everything
+else is in the decision log, under the id that is kept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+from langgraph.channels import UntrackedValue
+from langgraph.graph import END, START, StateGraph
+
+from agent.commands import Step, StepKind, chat_words, read_step, subject_of
+from agent.explaining import explain_lines
+from domain.accounts import Account
+from domain.conversation import Transcript
+from domain.suggestions import Decision, Envelope
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+    from agent.coach import Coach
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatAnswer:
+    """What the coach answers: an envelope, or lines of its own (help, why)."""
+
+    envelope: Envelope | None = None
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatMessage:
+    """A rep's line with what it is about, if the channel knows."""
+
+    tenant: str
+    thread: str
+    text: str
+    account: Account | None = None
+    conversations: tuple[Transcript, ...] = ()
+
+
+class ChatState(TypedDict, total=False):
+    """What a thread remembers, and what one turn hands on (not kept)."""
+
+    last_decision_id: str
+    last_subject: str
+    message: Annotated[ChatMessage, UntrackedValue]
+    step: Annotated[Step, UntrackedValue]
+    answer: Annotated[ChatAnswer, UntrackedValue]
+
+
+class CoachChat:
+    """Answers lines of chat threads.
+
+    Args:
+        checkpointer: Where threads are kept (SQLite, PostgreSQL or memory).
+    """
+
+    def __init__(self, coach: Coach, checkpointer: BaseCheckpointSaver[Any]) -> None:
+        self._coach = coach
+        graph: StateGraph[ChatState, None, ChatState, ChatState] = StateGraph(ChatState)
+        graph.add_node("understand", self._understand)
+        graph.add_node("respond", self._respond)
+        graph.add_edge(START, "understand")
+        graph.add_edge("understand", "respond")
+        graph.add_edge("respond", END)
+        self._graph = graph.compile(checkpointer=checkpointer)
+
+    async def say(self, message: ChatMessage) -> ChatAnswer:
+        """Answer one line; the thread is the tenant's own."""
+        config: Any = {"configurable": {"thread_id": f"{message.tenant}:{message.thread}"}}
+        state = await self._graph.ainvoke({"message": message}, config)
+        answer: ChatAnswer = state["answer"]
+        return answer
+
+    async def _understand(self, state: ChatState) -> dict[str, Any]:
+        return {"step": read_step(state["message"].text, last_subject=state.get("last_subject", ""))}
+
+    async def _respond(self, state: ChatState) -> dict[str, Any]:
+        message, step = state["message"], state["step"]
+        if step.kind is StepKind.HELP:
+            return {"answer": ChatAnswer(lines=(chat_words("help"),))}
+        if step.kind is StepKind.WHY:
+            lines = await self._why(message.tenant, state.get("last_decision_id", ""), step.number)
+            return {"answer": ChatAnswer(lines=tuple(lines))}
+        envelope = await self._envelope(message, step)
+        subject = subject_of(step.text) if step.kind is StepKind.ASK else ""
+        kept = {"last_decision_id": envelope.decision_id, "last_subject": subject or state.get("last_subject", "")}
+        return {"answer": ChatAnswer(envelope=envelope), **kept}
+
+    async def _envelope(self, message: ChatMessage, step: Step) -> Envelope:
+        latest = message.conversations[-1] if message.conversations else None
+        if step.kind is StepKind.BRIEF:
+            return await self._coach.brief(message.tenant, conversations=message.conversations, account=message.account)
+        if step.kind is StepKind.REPLY:
+            return await self._coach.reply(message.tenant, step.text, conversation=latest, account=message.account)
+        return await self._coach.ask(message.tenant, step.text, conversation=latest, account=message.account)
+
+    async def _why(self, tenant: str, decision_id: str, number: int | None) -> Sequence[str]:
+        if not decision_id:
+            return [chat_words("nothing_yet")]
+        decision = await self._coach.why(tenant, decision_id)
+        if number is not None and isinstance(decision, Decision) and number > len(decision.envelope.suggestions):
+            return [chat_words("no_such")]
+        return explain_lines(decision)

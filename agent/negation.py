@@ -1,0 +1,92 @@
+"""What a text denies: the content words behind 不, 没有, 无法, or before 都没有."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from language.quantity_units import any_of
+from language.tagging import tagged
+
+_SCOPE = 2
+"""Content words after a negation that it denies."""
+_ENDS = re.compile(r"[，,。；;！？!?、：]|的|也|就|都|才|再|还|而|但")
+_LEADING = re.compile(r"^(?:再|还|过|能|会|可以|要|曾|有)+")
+_COMPLEMENT = re.compile(r"[一-鿿]不(?=[到了通上下起完清好动住及开出来去着得懂见成过明])")
+"""达不到, 接不通: the verb itself is denied, nothing behind it."""
+_ASPECT = re.compile(r"(?<=[一-鿿])[了过着](?=[一-鿿])")
+_DENIED_BEFORE = re.compile(r"([一-鿿]{2,4}?)(?:都|也)没有?$")
+_CONTENT_TAGS = "nvaijlzxep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """What a text denies, and the text with that blanked out.
+
+    Attributes:
+        terms: Denied content words.
+        rest: The text, denied words as □, and 了, 过, 着 taken out (降了价 is 降价).
+    """
+
+    terms: frozenset[str]
+    rest: str
+
+
+@lru_cache(maxsize=8192)
+def denial(text: str) -> Denial:
+    """Read what a text denies."""
+    plain = _ASPECT.sub("", text)
+    terms: set[str] = set()
+    rest = plain
+    for start, end in _negations(plain):
+        for term in [*_terms_after(plain[end:]), *_terms_before(plain[:end])]:
+            terms.add(term)
+            rest = _blanked(rest, term, start if term in plain[:start] and term not in plain[end:] else end)
+    return Denial(terms=frozenset(terms), rest=rest)
+
+
+def _negations(text: str) -> list[tuple[int, int]]:
+    words = _words()
+    harmless = [match.span() for pattern in (words.harmless, _COMPLEMENT) for match in pattern.finditer(text)]
+    return [
+        match.span()
+        for match in words.negation.finditer(text)
+        if not any(match.start() < end and start < match.end() for start, end in harmless)
+    ]
+
+
+def _terms_after(rest: str) -> list[str]:
+    scope = _ENDS.split(_LEADING.sub("", rest), maxsplit=1)[0]
+    auxiliaries = _words().auxiliaries
+    found = [word.text for word in tagged(scope) if word.tag[0] in _CONTENT_TAGS and word.text not in auxiliaries]
+    return [word for word in found if word.strip() and not _words().negation.fullmatch(word)][:_SCOPE]
+
+
+def _terms_before(text: str) -> list[str]:
+    match = _DENIED_BEFORE.search(text)
+    return [match.group(1)] if match else []
+
+
+def _blanked(text: str, term: str, at: int) -> str:
+    place = text.rfind(term, 0, at) if term in text[:at] and term not in text[at:] else text.find(term, at)
+    return text if place < 0 else text[:place] + "□" * len(term) + text[place + len(term) :]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    negation: re.Pattern[str]
+    harmless: re.Pattern[str]
+    auxiliaries: frozenset[str]
+
+
+@cache
+def _words() -> _Words:
+    table = tomllib.loads((files("agent") / "polarity.toml").read_text(encoding="utf-8"))
+    return _Words(
+        negation=re.compile(any_of(table["negations"])),
+        harmless=re.compile(any_of(table["not_negations"])),
+        auxiliaries=frozenset(table["auxiliaries"]),
+    )

@@ -1,0 +1,218 @@
+"""Replies: up to three with different tactics, made of what won before, short, ready to send."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.compliance import REWRITTEN, topics_raised
+from agent.drafts import Draft, DraftSentence, DraftSuggestion, nothing
+from agent.shelf import content_words
+from agent.tactics import EVIDENCE_TACTIC, moves_of
+from agent.talk import Line, document_lines, effect_line, mentions_uncounted, opening_for, talk_lines
+from agent.tasks import Task
+from agent.vectors import Vectors
+from domain.cases import CaseHit, Outcome
+from domain.lexicon import LexiconKind
+from domain.suggestions import AbstentionReason
+from language.quantities import Dimension, quantities, supported_by
+
+MOST_REPLIES = 3
+MOST_CHARACTERS = 120
+_CASES_READ = 8
+_DOCUMENTS_READ = 40
+_SAME_FACET = {"industry": 0.20, "product": 0.15, "stage": 0.05, "customer_size": 0.05}
+_CASE, _MEANING, _TACTIC = 0.5, 0.6, 0.25
+_NEW_CASE_BONUS = 0.08
+_FOREIGN_COUNT, _POINTING = 0.15, 0.5
+_FOREIGN_WORD, _MOST_FOREIGN = 0.06, 0.3
+_MOST_LINES = 3
+_LEAST_NEIGHBOUR = 0.3
+"""Score below which a sentence is not worth adding to another."""
+_MEANING_FLOOR, _MEANING_SPAN = 0.80, 0.12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A line with its score and the tactics it can stand for, the best first."""
+
+    line: Line
+    score: float
+    moves: tuple[str, ...]
+
+
+def draft_replies(task: Task, vectors: Vectors | None) -> Draft:
+    """Draft replies to the customer's words, or say why there are none."""
+    text = task.request.text
+    if not re.search(r"[A-Za-z一-鿿]", text):
+        return nothing(AbstentionReason.AMBIGUOUS)
+    intents = [intent.value for intent in task.intents]
+    candidates = _candidates(task, vectors, intents)
+    if not candidates:
+        return nothing(AbstentionReason.NO_EVIDENCE, missing=("facts",))
+    chosen = _choose(candidates)
+    topics = topics_raised(text, intents, rivals=_rivals(task))
+    replies: list[DraftSuggestion] = []
+    free = _not_cores(candidates, chosen)
+    for tactic, core in chosen:
+        lines = _with_neighbours(core, free)
+        free = [one for one in free if one.line not in lines]
+        replies.append(_reply(tactic, core, lines, intents, topics))
+    notes = ("few",) if len(replies) < MOST_REPLIES else ()
+    return Draft(suggestions=tuple(replies), notes=notes)
+
+
+def _candidates(task: Task, vectors: Vectors | None, intents: Sequence[str]) -> list[Candidate]:
+    lines, case_scores = _lines(task)
+    if not lines:
+        return []
+    near = meanings(task.request.text, [line.text for line in lines], vectors)
+    customer_numbers = [one for source in task.here for one in quantities(source.text)] + quantities(task.request.text)
+    candidates = []
+    for line, meaning in zip(lines, near, strict=True):
+        moves = moves_of(line.text, intents=intents, stage=task.stage)
+        if line.column == "result":
+            moves = [(EVIDENCE_TACTIC, 1.0 if "案例索取" in intents else 0.4)]
+        score = _CASE * case_scores.get(line.origin, 0.0) + _MEANING * meaning + _TACTIC * moves[0][1]
+        score -= _foreign(line, customer_numbers) + _foreign_words(line, task)
+        candidates.append(Candidate(line=line, score=score, moves=tuple(name for name, _ in moves)))
+    return sorted(candidates, key=lambda candidate: -candidate.score)
+
+
+def _lines(task: Task) -> tuple[list[Line], dict[str, float]]:
+    """Return what may be said from won cases, and each case's closeness to this deal."""
+    lines: list[Line] = []
+    scores: dict[str, float] = {}
+    allowed = _own_names(task)
+    for rank, hit in enumerate(_won(task.hits)[:_CASES_READ]):
+        case = task.shelf.cases.get(hit.case_id)
+        if case is None:
+            continue
+        scores[case.case_id] = 1.0 / (1 + 0.25 * rank) + _same_facets(task, case.case_id)
+        lines += talk_lines(case, lexicon=task.shelf.lexicon, allowed=allowed)
+        effect = effect_line(case, industry=task.industry, lexicon=task.shelf.lexicon)
+        lines += [effect] if effect else []
+    lines += document_lines(task.shelf.documents[:_DOCUMENTS_READ], lexicon=task.shelf.lexicon, allowed=allowed)
+    return lines, scores
+
+
+def _won(hits: Sequence[CaseHit]) -> list[CaseHit]:
+    """A lost case is a lesson, never advice; a pending one has not shown that it works."""
+    return [hit for hit in hits if hit.outcome is Outcome.WON]
+
+
+def _same_facets(task: Task, case_id: str) -> float:
+    case = task.shelf.cases[case_id]
+    wanted = {"industry": task.industry, "stage": task.stage}
+    wanted |= {"product": _first(task, "product"), "customer_size": _first(task, "customer_size")}
+    return sum(bonus for column, bonus in _SAME_FACET.items() if wanted[column] and wanted[column] == case.text(column))
+
+
+def _first(task: Task, name: str) -> str:
+    return next(
+        (str(getattr(one, name)) for one in (task.deal, task.account) if one is not None and getattr(one, name)), ""
+    )
+
+
+def _rivals(task: Task) -> list[str]:
+    lexicon = (*task.request.lexicon, *task.shelf.lexicon)
+    forms = [form for entry in lexicon if entry.kind is LexiconKind.COMPETITOR for form in entry.forms]
+    return [*forms, *task.competitors]
+
+
+def _own_names(task: Task) -> set[str]:
+    named = {entry.name for entry in task.request.lexicon}
+    return named | {one.name for one in (task.deal, task.account) if one is not None and one.name}
+
+
+def _foreign(line: Line, customer_numbers: Sequence[object]) -> float:
+    """Return the penalty for counting things that the other customer had and this one may not."""
+    counts = [one for one in quantities(line.text) if one.dimension is Dimension.COUNT and not one.is_article]
+    if line.column == "result" or not counts:
+        return 0.0
+    unknown = [one for one in counts if not supported_by(one, customer_numbers)]  # type: ignore[arg-type]  # quantities
+    if unknown and mentions_uncounted(line.text):
+        return _POINTING
+    return _FOREIGN_COUNT * min(2, len(unknown))
+
+
+def _foreign_words(line: Line, task: Task) -> float:
+    """Return the penalty for words of the other customer's business where this one's is another."""
+    case = task.shelf.cases.get(line.origin)
+    if case is None or _same_facets(task, case.case_id) >= _SAME_FACET["product"]:
+        return 0.0
+    theirs = case.title + case.text("background") + case.text("customer_question")
+    ours = task.request.text + " ".join(source.text for source in task.here)
+    words = [word for word in content_words(line.text) if word in theirs and word not in ours]
+    return min(_MOST_FOREIGN, _FOREIGN_WORD * len(words))
+
+
+def _choose(candidates: Sequence[Candidate]) -> list[tuple[str, Candidate]]:
+    """Pick the best candidates, each with a tactic that no other has; another case is worth a little."""
+    chosen: list[tuple[str, Candidate]] = []
+    while len(chosen) < MOST_REPLIES:
+        used_tactics = {tactic for tactic, _ in chosen}
+        used_cases = {candidate.line.origin for _, candidate in chosen}
+        used_lines = {candidate.line.text for _, candidate in chosen}
+        open_ = [
+            candidate
+            for candidate in candidates
+            if set(candidate.moves) - used_tactics
+            and candidate.line.text not in used_lines
+            and len(candidate.line.text) <= MOST_CHARACTERS
+        ]
+        if not open_:
+            break
+        best = max(open_, key=lambda one: one.score + (_NEW_CASE_BONUS if one.line.origin not in used_cases else 0.0))
+        chosen.append((next(move for move in best.moves if move not in used_tactics), best))
+    return chosen
+
+
+def _not_cores(candidates: Sequence[Candidate], chosen: Sequence[tuple[str, Candidate]]) -> list[Candidate]:
+    cores = [candidate.line for _, candidate in chosen]
+    return [candidate for candidate in candidates if candidate.line not in cores]
+
+
+def _reply(
+    tactic: str, core: Candidate, lines: Sequence[Line], intents: Sequence[str], topics: Sequence[str]
+) -> DraftSuggestion:
+    has_courtesy = re.match(r"您|抱歉|理解|给您", lines[0].text) or lines[0].column == "result"
+    opening = "" if has_courtesy else opening_for(intents)
+    if len(opening) + sum(len(line.text) for line in lines) > MOST_CHARACTERS:
+        opening = ""
+    first = DraftSentence(text=opening + lines[0].text, citations=lines[0].citations)
+    rest = [DraftSentence(text=line.text, citations=line.citations) for line in lines[1:]]
+    return DraftSuggestion(
+        tactic=tactic,
+        sentences=(first, *rest),
+        confidence=max(0.3, min(0.95, 0.35 + 0.35 * core.score)),
+        reason="reply",
+        step="reply",
+        topics=(*topics, *(f"{REWRITTEN}{risk}" for line in lines for risk in line.removed)),
+    )
+
+
+def _with_neighbours(core: Candidate, free: Sequence[Candidate]) -> list[Line]:
+    """Add unused sentences of the same talk track around the core, the next one first, while they fit."""
+    beside = [
+        one.line
+        for one in free
+        if one.line.origin == core.line.origin and one.line.column == core.line.column and one.score > _LEAST_NEIGHBOUR
+    ]
+    beside.sort(key=lambda line: (line.position < core.line.position, abs(line.position - core.line.position)))
+    lines = [core.line]
+    for line in beside:
+        if len(lines) < _MOST_LINES and sum(len(one.text) for one in lines) + len(line.text) <= MOST_CHARACTERS:
+            lines.append(line)
+    return sorted(lines, key=lambda line: line.position)
+
+
+def meanings(text: str, lines: Sequence[str], vectors: Vectors | None) -> list[float]:
+    """Return how close in meaning each line is to the text, in [0, 1]."""
+    if vectors is None:
+        return [0.5] * len(lines)
+    cosines = vectors.of(lines, prefix="passage") @ vectors.of([text])[0]  # (len(lines),)
+    return [float(one) for one in np.clip((cosines - _MEANING_FLOOR) / _MEANING_SPAN, 0.0, 1.0)]

@@ -1,0 +1,101 @@
+"""The HTTP application: routes under `/v1`, problems for errors, one edge around all of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from api.errors import OPENAI_PATHS, Problem, install_error_handlers
+from api.parts import ApiParts
+from api.requests import BodyLimit, RequestEdge, RequestFigures
+from api.routes import (
+    calls,
+    cases,
+    conversations,
+    crm,
+    decisions,
+    health,
+    integrations,
+    knowledge,
+    openai,
+    privacy,
+    suggestions,
+)
+
+Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+
+ROUTERS = (
+    health.router,
+    calls.router,
+    conversations.router,
+    crm.router,
+    suggestions.router,
+    decisions.router,
+    cases.router,
+    knowledge.router,
+    privacy.router,
+    integrations.router,
+    openai.router,
+)
+
+
+def create_app(parts: ApiParts, *, lifespan: Lifespan | None = None) -> FastAPI:
+    """Return the application.
+
+    Args:
+        parts: What the routes work with.
+        lifespan: Entered while the application runs, e.g. the in-process worker.
+    """
+
+    @asynccontextmanager
+    async def run(_app: FastAPI) -> AsyncIterator[None]:
+        if lifespan is None:
+            yield
+            return
+        async with lifespan():
+            yield
+
+    app = FastAPI(
+        title="战情 Zhanqing",
+        version=version("zhanqing"),
+        summary="A conversational sales coach that cites its source in every sentence.",
+        lifespan=run,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.parts = parts
+    app.state.figures = RequestFigures()
+    install_error_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    limits = parts.limits
+    app.add_middleware(BodyLimit, max_upload_bytes=limits.max_upload_bytes, max_body_bytes=limits.max_body_bytes)
+    if limits.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=limits.cors_origins, allow_methods=["*"], allow_headers=["*"])
+    app.add_middleware(RequestEdge, figures=app.state.figures)
+    _document_problems(app)
+    return app
+
+
+def _document_problems(app: FastAPI) -> None:
+    """Put the problem's schema where the documented responses point."""
+    make = app.openapi
+
+    def openapi() -> dict[str, object]:
+        schema = make()
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        if "Problem" not in schemas:
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= problem.pop("$defs", {})
+            schemas["Problem"] = problem
+        for path, item in schema["paths"].items():
+            if path.startswith(OPENAI_PATHS):
+                for operation in item.values():
+                    operation["responses"].pop("422", None)  # there a bad request is 400
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema

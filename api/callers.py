@@ -1,0 +1,125 @@
+"""Who calls: a bearer key becomes a caller with a tenant, a role and scopes, or the request is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
+
+from api.errors import RefusedError
+from api.parts import ApiParts, parts_of
+from domain.errors import DeniedError
+from store.access import AccessEvent
+from store.keys import ApiKey, ApiScope, Role, find_key, use_is_stale
+from store.work import Store
+
+log = structlog.get_logger(__name__)
+
+_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer zq_…`")
+_CHALLENGE = {"www-authenticate": 'Bearer realm="zhanqing"'}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who makes a request and what they may do."""
+
+    tenant: str
+    principal: str
+    role: Role
+    scopes: frozenset[ApiScope]
+    rep_id: str | None
+    team_id: str | None
+
+
+async def authenticate(request: Request) -> Caller:
+    """Return who calls, looked up once a request.
+
+    Raises:
+        RefusedError: No key, a wrong, revoked or expired one, or too many requests.
+    """
+    known = getattr(request.state, "caller", None)
+    if isinstance(known, Caller):
+        return known
+    parts = parts_of(request)
+    key = await _key_of(request, parts.store)
+    await _count(parts, key)
+    caller = Caller(
+        tenant=key.tenant,
+        principal=f"key:{key.key_id}",
+        role=key.role,
+        scopes=key.scopes,
+        rep_id=key.rep_id,
+        team_id=key.team_id,
+    )
+    structlog.contextvars.bind_contextvars(tenant_id=caller.tenant, principal=caller.principal)
+    request.state.caller = caller
+    return caller
+
+
+def needs(scope: ApiScope) -> Callable[[Request], Awaitable[Caller]]:
+    """Return a dependency that lets only callers with this scope pass.
+
+    Raises:
+        DeniedError: The caller lacks it; the refusal is logged.
+    """
+
+    async def allowed(request: Request) -> Caller:
+        caller = await authenticate(request)
+        if scope not in caller.scopes:
+            await note_refusal(request, caller, why=f"missing_scope:{scope}")
+            raise DeniedError("api.missing_scope", scope=scope)
+        return caller
+
+    return allowed
+
+
+async def note_refusal(
+    request: Request, caller: Caller, *, why: str, object_kind: str = "", object_id: str = ""
+) -> None:
+    """Write a refusal into the access log."""
+    route = getattr(request.scope.get("route"), "path", "")
+    event = AccessEvent(
+        principal=caller.principal,
+        action=f"{request.method} {route}",
+        object_kind=object_kind,
+        object_id=object_id,
+        allowed=False,
+        why=why,
+    )
+    async with parts_of(request).store.begin(caller.tenant) as work:
+        await work.access.note(event)
+    log.warning("access.refused", why=why, object_kind=object_kind)
+
+
+async def _key_of(request: Request, store: Store) -> ApiKey:
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    key = None
+    if scheme.lower() == "bearer":
+        async with store.across_tenants(writes=False) as session:
+            key = await find_key(session, secret.strip())
+    if key is None or not key.is_good_at(store.clock()):
+        raise RefusedError("api.unauthenticated", headers=_CHALLENGE)
+    if use_is_stale(key, store.clock()):
+        async with store.begin(key.tenant) as work:
+            await work.api_keys.note_use(key)
+    return key
+
+
+async def _count(parts: ApiParts, key: ApiKey) -> None:
+    allowance = await parts.limiter.take(key.key_id)
+    if not allowance.allowed:
+        wait_s = max(1, round(allowance.retry_after_s))
+        raise RefusedError("api.too_many_requests", headers={"retry-after": str(wait_s)}, seconds=wait_s)
+
+
+_documented = Security(_bearer)  # only so that OpenAPI names the scheme
+
+Reader = Annotated[Caller, Depends(needs(ApiScope.READ))]
+Writer = Annotated[Caller, Depends(needs(ApiScope.WRITE))]
+Rep = Annotated[Caller, Depends(needs(ApiScope.COACH))]
+Admin = Annotated[Caller, Depends(needs(ApiScope.ADMIN))]
+SECURED = [_documented]

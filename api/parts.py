@@ -1,0 +1,137 @@
+"""What the routes need, and how they get at it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from fastapi import Request
+
+from api.rate_limit import RateLimiter
+from domain.accounts import Account, Deal
+from domain.conversation import Transcript
+from domain.lexicon import Lexicon
+from domain.suggestions import Envelope
+from retrieval.results import Search
+from store.sealing import Sealer
+from store.webhook_urls import WebhookUrls
+from store.work import Store
+
+
+class Coach(Protocol):
+    """Writes cited answers, replies and briefs, each recorded as a decision."""
+
+    async def ask(
+        self,
+        tenant: str,
+        text: str,
+        *,
+        conversation: Transcript | None = None,
+        deal: Deal | None = None,
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+    ) -> Envelope:
+        """Answer a question."""
+        ...
+
+    async def reply(
+        self,
+        tenant: str,
+        text: str,
+        *,
+        conversation: Transcript | None = None,
+        deal: Deal | None = None,
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+    ) -> Envelope:
+        """Recommend replies to the customer's words."""
+        ...
+
+    async def brief(
+        self, tenant: str, *, conversations: Sequence[Transcript], account: Account | None = None, lexicon: Lexicon = ()
+    ) -> Envelope:
+        """Draft the brief of a customer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiLimits:
+    """What a caller may ask of the service.
+
+    Attributes:
+        max_upload_bytes: Largest recording.
+        max_body_bytes: Largest other request body.
+        requests_per_minute: By key.
+        cors_origins: Origins that browsers may call from; none by default.
+    """
+
+    max_upload_bytes: int = 512 << 20
+    max_body_bytes: int = 32 << 20
+    requests_per_minute: int = 1200
+    cors_origins: tuple[str, ...] = ()
+
+
+class ApiParts(Protocol):
+    """The parts of the product behind the routes. `coach` and `search` may be built when first asked for."""
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+        ...
+
+    @property
+    def sealer(self) -> Sealer:
+        """The installation's key."""
+        ...
+
+    @property
+    def coach(self) -> Coach:
+        """Writes suggestions."""
+        ...
+
+    @property
+    def search(self) -> Search:
+        """Finds war cases."""
+        ...
+
+    @property
+    def limits(self) -> ApiLimits:
+        """What a caller may ask."""
+        ...
+
+    @property
+    def webhook_urls(self) -> WebhookUrls:
+        """Which addresses may be subscribed."""
+        ...
+
+    @property
+    def limiter(self) -> RateLimiter:
+        """Counts requests by key."""
+        ...
+
+
+def parts_of(request: Request) -> ApiParts:
+    """Return the parts that the application was made with."""
+    return cast(ApiParts, request.app.state.parts)
+
+
+async def coach_of(request: Request) -> Coach:
+    """Return the coach; building it loads models, which happens in a thread, once.
+
+    Raises:
+        MissingError: Its models have not been pulled.
+    """
+    parts = parts_of(request)
+    return await asyncio.to_thread(lambda: parts.coach)
+
+
+async def search_of(request: Request) -> Search:
+    """Return the search; building it loads models, which happens in a thread, once.
+
+    Raises:
+        MissingError: Its models have not been pulled.
+    """
+    parts = parts_of(request)
+    return await asyncio.to_thread(lambda: parts.search)

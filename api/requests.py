@@ -1,0 +1,113 @@
+"""What happens around every request: its id, its size, its log line, its figures."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import language_of, problem
+from domain.messages import text
+
+log = structlog.get_logger(__name__)
+
+_REQUEST_ID = re.compile(r"[\w.-]{1,128}", re.ASCII)
+UPLOAD_PATHS = ("/v1/calls",)
+
+
+class RequestFigures:
+    """Counters for Prometheus, one set an application."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._count = Counter("zhanqing_requests", "Requests answered.", labels, registry=self.registry)
+        self._seconds = Histogram(
+            "zhanqing_request_seconds", "Time until the answer was sent.", ("method", "route"), registry=self.registry
+        )
+
+    def note(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        self._count.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+
+class RequestEdge:
+    """The outermost layer: gives each request an id, logs one line for it, counts it.
+
+    The line names the route's template, never the path itself, the query or anybody's words.
+    """
+
+    def __init__(self, app: ASGIApp, figures: RequestFigures) -> None:
+        self._app = app
+        self._figures = figures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else f"req-{secrets.token_hex(12)}"
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 500
+        began = time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_with_id)
+            finally:
+                self._finish(scope, status, time.perf_counter() - began)
+
+    def _finish(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unknown")
+        method = scope["method"] if route != "unknown" else "OTHER"
+        self._figures.note(method=method, route=route, status=status, seconds=seconds)
+        log.info("request.answered", method=method, route=route, status=status, seconds=round(seconds, 4))
+
+
+class BodyLimit:
+    """Refuses bodies that are too large: by their declared length at once, else while they come in."""
+
+    def __init__(self, app: ASGIApp, *, max_upload_bytes: int, max_body_bytes: int) -> None:
+        self._app = app
+        self._max_upload_bytes = max_upload_bytes
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._max_upload_bytes if scope["path"] in UPLOAD_PATHS else self._max_body_bytes
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            request = Request(scope)
+            answer = problem(request, 413, "api.too_large", text("api.too_large", language_of(request), faults=""))
+            await answer(scope, receive, send)
+            return
+        received = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise HTTPException(413)
+            return message
+
+        await self._app(scope, receive_within_limit, send)

@@ -1,0 +1,46 @@
+"""Who sees what: a rep their own and what was granted, a manager the team's, the others everything."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from api.callers import Caller, note_refusal
+from domain.errors import NotFoundError
+from store.keys import Role
+from store.work import Work
+
+
+async def visible_reps(work: Work, caller: Caller) -> tuple[str, ...] | None:
+    """Return the reps whose work a caller sees; None means all of them."""
+    match caller.role:
+        case Role.ADMIN | Role.INTEGRATION:
+            return None
+        case Role.MANAGER:
+            team = await work.people.reps_of(caller.team_id) if caller.team_id else []
+            own = (caller.rep_id,) if caller.rep_id else ()
+            return (*own, *(rep.rep_id for rep in team))
+        case Role.REP:
+            return (caller.rep_id,) if caller.rep_id else ()
+
+
+async def sees(work: Work, caller: Caller, *, rep_id: str | None, object_kind: str, object_id: str) -> bool:
+    """Whether a caller sees an object of a rep's, by role or by a grant that still runs."""
+    reps = await visible_reps(work, caller)
+    if reps is None or rep_id in reps:
+        return True
+    if caller.rep_id is None:
+        return False
+    return await work.access.is_granted(caller.rep_id, object_kind=object_kind, object_id=object_id)
+
+
+async def refuse_unseen(
+    request: Request, caller: Caller, *, seen: bool, missing: NotFoundError, object_kind: str, object_id: str
+) -> None:
+    """Answer as if there were no such object (`missing`), and log that somebody tried.
+
+    Raises:
+        NotFoundError: The object is not the caller's to see.
+    """
+    if not seen:
+        await note_refusal(request, caller, why="not_visible", object_kind=object_kind, object_id=object_id)
+        raise missing

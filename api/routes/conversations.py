@@ -1,0 +1,143 @@
+"""Chats, notes, e-mails, minutes and transcripts made elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from api.callers import SECURED, Caller, Reader, Writer
+from api.documents import (
+    ConversationSummaryDocument,
+    Identifier,
+    Page,
+    Stored,
+    TranscriptBody,
+    TurnsBody,
+    TurnsStored,
+    answer,
+    location,
+)
+from api.errors import documented
+from api.idempotency import IdempotentRoute
+from api.pages import Cursors, CursorToken, Limit, moment_and_id
+from api.parts import parts_of
+from api.rights import refuse_unseen, sees, visible_reps
+from domain.conversation import Transcript, Turn
+from domain.errors import InputError, NotFoundError
+from store.conversations import DIGEST_CONVERSATION, ConversationFilter, ConversationSummary
+from store.jobs import Job, Priority
+from store.work import Work
+from wire.documents import dump_transcript, read
+
+router = APIRouter(
+    prefix="/v1/conversations", tags=["conversations"], dependencies=SECURED, route_class=IdempotentRoute
+)
+
+MAX_ID = 200
+
+SETTLE_S = 3.0
+"""How long a conversation may rest before it is looked at, so that a burst of messages is looked at once."""
+
+
+@router.post("", response_model=Stored, responses={**documented(400, 409), 201: {"model": Stored}})
+async def put_conversation(request: Request, caller: Writer, body: TranscriptBody) -> JSONResponse:
+    """Store a conversation under its id; the same again changes nothing, other words are a new version."""
+    if not 0 < len(body.id) <= MAX_ID:
+        raise InputError("api.bad_id")
+    transcript = body if body.rep_id or not caller.rep_id else replace(body, rep_id=caller.rep_id)
+    await _refuse_foreign(request, caller, transcript.id)
+    async with parts_of(request).store.begin(caller.tenant) as work:
+        before = await work.conversations.revision(transcript.id)
+        await work.conversations.put(transcript)
+        after = await work.conversations.revision(transcript.id)
+        job = await _look_again(work, transcript.id) if before != after else None
+    stored = Stored(id=transcript.id, revision=after.number if after else 0, job_id=job.job_id if job else None)
+    headers = {"location": location("conversations", transcript.id)}
+    return answer(stored.model_dump(), status=200 if before else 201, headers=headers)
+
+
+@router.post("/{conversation_id}/turns", response_model=TurnsStored, responses=documented(400, 404, 409))
+async def add_turns(request: Request, caller: Writer, conversation_id: str, body: TurnsBody) -> JSONResponse:
+    """Add turns at the end; a turn of a known id is the same turn again, or an edit of it."""
+    turns: tuple[Turn, ...] = read(tuple[Turn, ...], body.turns, what="turns")
+    await _refuse_foreign(request, caller, conversation_id)
+    async with parts_of(request).store.begin(caller.tenant) as work:
+        changed = await work.conversations.append(conversation_id, turns)
+        taken_back = [each for each in body.recalled if await work.conversations.recall(conversation_id, each)]
+        revision = await work.conversations.revision(conversation_id)
+        if changed or taken_back:
+            await _look_again(work, conversation_id)
+    number = revision.number if revision else 0
+    return answer(TurnsStored(id=conversation_id, changed=changed + taken_back, revision=number).model_dump())
+
+
+@router.get("", response_model=Page, responses=documented(400))
+async def list_conversations(
+    request: Request,
+    caller: Reader,
+    account_id: Identifier | None = None,
+    deal_id: Identifier | None = None,
+    limit: Limit = 50,
+    cursor: CursorToken = None,
+) -> JSONResponse:
+    """List conversations, newest first."""
+    cursors = Cursors(request, caller)
+    before = moment_and_id(cursors.read(cursor))
+    async with parts_of(request).store.read(caller.tenant) as work:
+        reps = await visible_reps(work, caller)
+        wanted = ConversationFilter(account_id=account_id, deal_id=deal_id, rep_ids=reps)
+        found = await work.conversations.page(wanted, limit=limit + 1, before=before)
+    place = lambda each: (each.created_at.isoformat(), each.conversation_id)  # noqa: E731  # named where it is used
+    return answer(cursors.page(found, limit, place=place, show=summary_document))
+
+
+@router.get("/{conversation_id}", responses={**documented(404), 200: {"model": Transcript}})
+async def get_conversation(request: Request, caller: Reader, conversation_id: str) -> JSONResponse:
+    """Return a conversation as a Transcript."""
+    await _refuse_foreign(request, caller, conversation_id)
+    async with parts_of(request).store.read(caller.tenant) as work:
+        transcript = await work.conversations.get(conversation_id)
+    if transcript is None:
+        raise NotFoundError("store.no_conversation")
+    return answer(dump_transcript(transcript))
+
+
+def summary_document(summary: ConversationSummary) -> dict[str, Any]:
+    """Return a conversation as lists show it."""
+    return ConversationSummaryDocument(
+        id=summary.conversation_id,
+        kind=summary.kind,
+        started_at=summary.started_at,
+        account_id=summary.account_id,
+        deal_id=summary.deal_id,
+        rep_id=summary.rep_id,
+        created_at=summary.created_at,
+    ).model_dump(mode="json")
+
+
+async def _refuse_foreign(request: Request, caller: Caller, conversation_id: str) -> None:
+    """Refuse a conversation that is there and is not the caller's to see."""
+    async with parts_of(request).store.read(caller.tenant) as work:
+        transcript = await work.conversations.summary(conversation_id)
+        seen = transcript is None or await sees(
+            work, caller, rep_id=transcript.rep_id, object_kind="conversation", object_id=conversation_id
+        )
+    missing = NotFoundError("store.no_conversation")
+    await refuse_unseen(
+        request, caller, seen=seen, missing=missing, object_kind="conversation", object_id=conversation_id
+    )
+
+
+async def _look_again(work: Work, conversation_id: str) -> Job:
+    revision = await work.conversations.revision(conversation_id)
+    number = revision.number if revision else 0
+    return await work.jobs.add(
+        DIGEST_CONVERSATION,
+        {"conversation_id": conversation_id, "revision": number},
+        dedupe_key=f"{conversation_id} {number}",
+        priority=Priority.BATCH,
+        delay_s=SETTLE_S,
+    )

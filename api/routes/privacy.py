@@ -1,0 +1,92 @@
+"""Consents, and the rights of those whose words are kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from api.callers import SECURED, Admin, Reader, Writer
+from api.documents import ConsentBody, Page, answer
+from api.errors import documented
+from api.idempotency import IdempotentRoute
+from api.pages import Cursors, CursorToken, Limit
+from api.parts import parts_of
+from domain.conversation import ConsentStatus
+from domain.errors import DeniedError
+from store.consents import ConsentRecord
+from store.engine import scrub
+from store.webhooks import WebhookEvent
+from wire.documents import dump
+
+router = APIRouter(prefix="/v1", tags=["privacy"], dependencies=SECURED, route_class=IdempotentRoute)
+
+
+@router.post("/consents", status_code=201, responses=documented(400, 404, 409), response_model=dict[str, Any])
+async def put_consent(request: Request, caller: Writer, body: ConsentBody) -> JSONResponse:
+    """Record a consent; calls that waited for it are listened to now."""
+    store = parts_of(request).store
+    record = ConsentRecord(
+        reference=body.reference,
+        subject=body.subject,
+        channel=body.channel,
+        wording_version=body.wording_version,
+        recording=body.recording,
+        granted_at=body.granted_at or store.clock(),
+    )
+    async with store.begin(caller.tenant) as work:
+        stored = await work.consents.put(record)
+        if stored.consent.status is not ConsentStatus.GRANTED:
+            raise DeniedError("api.consent_withdrawn")
+        released = await work.calls.release(body.reference, body.call_ids)
+    return answer({**dump(stored), "released_calls": released}, status=201)
+
+
+@router.get("/consents", response_model=Page, responses=documented(400))
+async def list_consents(
+    request: Request, caller: Reader, limit: Limit = 50, cursor: CursorToken = None
+) -> JSONResponse:
+    """List consent records in order of reference."""
+    cursors = Cursors(request, caller)
+    after = cursors.read(cursor)
+    async with parts_of(request).store.read(caller.tenant) as work:
+        records = await work.consents.page(limit=limit + 1, after=after[0] if after else "")
+    return answer(cursors.page(records, limit, place=lambda record: (record.reference,), show=dump))
+
+
+@router.post("/subjects/{subject_id}/export", responses=documented(400, 404, 409), response_model=dict[str, Any])
+async def export_subject(request: Request, caller: Admin, subject_id: str) -> JSONResponse:
+    """Return everything that is kept of a subject."""
+    async with parts_of(request).store.begin(caller.tenant) as work:
+        document, receipt = await work.subjects.export(subject_id, by=caller.principal)
+    return answer({**document, "receipt": dump(receipt)})
+
+
+@router.post("/subjects/{subject_id}/withdraw", responses=documented(400, 404, 409), response_model=dict[str, Any])
+async def withdraw_subject(request: Request, caller: Admin, subject_id: str) -> JSONResponse:
+    """Withdraw a subject's consents and erase what rested on them."""
+    store = parts_of(request).store
+    async with store.begin(caller.tenant) as work:
+        receipt = await work.subjects.withdraw(subject_id, by=caller.principal)
+        await work.webhooks.emit(WebhookEvent.CONSENT_WITHDRAWN, {"receipt_id": receipt.receipt_id})
+    await scrub(store.engine)
+    return answer(dump(receipt))
+
+
+@router.post("/subjects/{subject_id}/erase", responses=documented(400, 404, 409), response_model=dict[str, Any])
+async def erase_subject(request: Request, caller: Admin, subject_id: str) -> JSONResponse:
+    """Erase everything that is kept of a subject; the decision log keeps tombstones."""
+    store = parts_of(request).store
+    async with store.begin(caller.tenant) as work:
+        receipt = await work.subjects.erase(subject_id, by=caller.principal)
+        await work.webhooks.emit(WebhookEvent.CONSENT_WITHDRAWN, {"receipt_id": receipt.receipt_id})
+    await scrub(store.engine)
+    return answer(dump(receipt))
+
+
+@router.get("/subjects/{subject_id}/receipts", responses=documented(), response_model=dict[str, Any])
+async def list_receipts(request: Request, caller: Admin, subject_id: str) -> JSONResponse:
+    """Return the receipts of what was done for a subject, oldest first."""
+    async with parts_of(request).store.read(caller.tenant) as work:
+        return answer({"data": [dump(receipt) for receipt in await work.subjects.receipts(subject_id)]})

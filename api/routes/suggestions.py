@@ -1,0 +1,159 @@
+"""Briefs, replies and answers: as JSON, or as events, one for each verified sentence."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+
+from api.callers import SECURED, Caller, Rep
+from api.documents import AskBody, BriefBody, answer
+from api.errors import documented, language_of, status_of
+from api.events import Event, heartbeats_until, started, stream, wants_events
+from api.idempotency import IdempotentRoute
+from api.parts import coach_of, parts_of
+from api.rights import sees
+from domain.accounts import Account, Deal
+from domain.conversation import Transcript
+from domain.errors import InputError, NotFoundError, ZhanqingError
+from domain.lexicon import Lexicon
+from domain.suggestions import Envelope
+from store.webhooks import WebhookEvent
+from store.work import Work
+from wire.documents import dump
+
+router = APIRouter(prefix="/v1", tags=["suggestions"], dependencies=SECURED, route_class=IdempotentRoute)
+
+Say = Callable[[], Awaitable[Envelope]]
+
+_ANSWERS = {**documented(400, 404, 409), 200: {"model": Envelope, "content": {"text/event-stream": {}}}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is known around a question."""
+
+    conversation: Transcript | None
+    deal: Deal | None
+    account: Account | None
+    lexicon: Lexicon
+
+
+@router.post("/ask", responses=_ANSWERS)
+async def ask(request: Request, caller: Rep, body: AskBody) -> Response:
+    """Answer a question about a deal, a customer, the case base or a document, or say what is missing."""
+    around = await _surroundings(request, caller, body)
+    coach = await coach_of(request)
+    say = partial(
+        coach.ask,
+        caller.tenant,
+        body.text,
+        conversation=around.conversation,
+        deal=around.deal,
+        account=around.account,
+        lexicon=around.lexicon,
+    )
+    return await _answer(request, caller, say)
+
+
+@router.post("/replies", responses=_ANSWERS)
+async def reply(request: Request, caller: Rep, body: AskBody) -> Response:
+    """Recommend up to three replies to the customer's words."""
+    around = await _surroundings(request, caller, body)
+    coach = await coach_of(request)
+    say = partial(
+        coach.reply,
+        caller.tenant,
+        body.text,
+        conversation=around.conversation,
+        deal=around.deal,
+        account=around.account,
+        lexicon=around.lexicon,
+    )
+    return await _answer(request, caller, say)
+
+
+@router.post("/briefs", responses=_ANSWERS)
+async def brief(request: Request, caller: Rep, body: BriefBody) -> Response:
+    """Draft the 战情简报 of a customer."""
+    async with parts_of(request).store.read(caller.tenant) as work:
+        stored = [await _conversation(work, caller, each) for each in body.conversation_ids]
+        account = body.account or (await _account(work, body.account_id) if body.account_id else None)
+        lexicon = await work.lexicons.all()
+    conversations = [*body.conversations, *stored]
+    if account is None and not conversations:
+        raise InputError("api.nothing_to_say")
+    coach = await coach_of(request)
+    say = partial(coach.brief, caller.tenant, conversations=conversations, account=account, lexicon=lexicon)
+    return await _answer(request, caller, say)
+
+
+async def _answer(request: Request, caller: Caller, say: Say) -> Response:
+    if wants_events(request):
+        return stream(_sentences(request, caller, say))
+    envelope = await say()
+    await _tell(request, caller, envelope)
+    return answer(dump(envelope))
+
+
+async def _sentences(request: Request, caller: Caller, say: Say) -> AsyncIterator[Event | None]:
+    """Yield each verified sentence with its citations, then the whole envelope."""
+    task = started(say())
+    async for _ in heartbeats_until(task):
+        yield None
+    try:
+        envelope = await task
+    except ZhanqingError as error:
+        data = {"code": error.code, "status": status_of(error), "detail": error.line(language_of(request))}
+        yield Event(event="error", data=data)
+        return
+    await _tell(request, caller, envelope)
+    for suggestion in envelope.suggestions:
+        for claim in suggestion.claims:
+            yield Event(event="sentence", data={"suggestion_id": suggestion.id, "claim": dump(claim)})
+    yield Event(event="result", data=dump(envelope))
+
+
+async def _tell(request: Request, caller: Caller, envelope: Envelope) -> None:
+    """Let subscribers know that there is a suggestion, not what it says."""
+    data = {"decision_id": envelope.decision_id, "kind": envelope.kind.value, "abstained": envelope.abstained}
+    async with parts_of(request).store.begin(caller.tenant) as work:
+        await work.webhooks.emit(WebhookEvent.SUGGESTION_CREATED, data)
+
+
+async def _surroundings(request: Request, caller: Caller, body: AskBody) -> Surroundings:
+    """Bring together what came with a request and what it names."""
+    async with parts_of(request).store.read(caller.tenant) as work:
+        conversation = body.conversation
+        if conversation is None and body.conversation_id:
+            conversation = await _conversation(work, caller, body.conversation_id)
+        deal = body.deal or (await _deal(work, body.deal_id) if body.deal_id else None)
+        account = body.account or (await _account(work, body.account_id) if body.account_id else None)
+        lexicon = await work.lexicons.all()
+    return Surroundings(conversation=conversation, deal=deal, account=account, lexicon=lexicon)
+
+
+async def _conversation(work: Work, caller: Caller, conversation_id: str) -> Transcript:
+    transcript = await work.conversations.get(conversation_id)
+    seen = transcript is not None and await sees(
+        work, caller, rep_id=transcript.rep_id, object_kind="conversation", object_id=conversation_id
+    )
+    if transcript is None or not seen:
+        raise NotFoundError("store.no_conversation")
+    return transcript
+
+
+async def _account(work: Work, account_id: str) -> Account:
+    account = await work.accounts.get(account_id)
+    if account is None:
+        raise NotFoundError("api.no_account")
+    return account
+
+
+async def _deal(work: Work, deal_id: str) -> Deal:
+    deal = await work.deals.get(deal_id)
+    if deal is None:
+        raise NotFoundError("api.no_deal")
+    return deal

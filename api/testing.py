@@ -1,0 +1,176 @@
+"""Parts for tests of the routes: a real store, a coach that quotes one source, a search with set hits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+from api.app import create_app
+from api.parts import ApiLimits, Coach
+from api.rate_limit import MemoryRateLimiter, RateLimiter
+from domain.accounts import Account, Deal
+from domain.cases import CaseHit
+from domain.conversation import Transcript
+from domain.errors import ZhanqingError
+from domain.lexicon import Lexicon
+from domain.sources import SourceKind, cite
+from domain.suggestions import (
+    AbstentionReason,
+    Aigc,
+    Claim,
+    Decision,
+    Envelope,
+    PromptUse,
+    Suggestion,
+    SuggestionKind,
+)
+from retrieval.results import FacetFilter, Search, SearchResult
+from store.ids import new_id
+from store.keys import ALL_SCOPES, ApiScope, Role
+from store.sealing import Sealer
+from store.webhook_urls import WebhookUrls
+from store.work import Store
+
+TALK = "先确认排期。再谈折扣。"
+
+
+class QuotingCoach:
+    """Answers everything with two sentences quoted from one document, and records the decision.
+
+    Words that hold 没有 make it abstain; `failure` makes it raise.
+    """
+
+    def __init__(self, store: Store, *, failure: ZhanqingError | None = None) -> None:
+        self._store = store
+        self._failure = failure
+        self.asked: list[dict[str, object]] = []
+
+    async def ask(
+        self,
+        tenant: str,
+        text: str,
+        *,
+        conversation: Transcript | None = None,
+        deal: Deal | None = None,
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+    ) -> Envelope:
+        """Answer a question."""
+        self.asked.append({"text": text, "conversation": conversation, "deal": deal, "account": account})
+        return await self._say(tenant, SuggestionKind.ASK, abstain="没有" in text)
+
+    async def reply(
+        self,
+        tenant: str,
+        text: str,
+        *,
+        conversation: Transcript | None = None,
+        deal: Deal | None = None,
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+    ) -> Envelope:
+        """Recommend a reply."""
+        self.asked.append({"text": text, "conversation": conversation, "deal": deal, "account": account})
+        return await self._say(tenant, SuggestionKind.REPLY, abstain="没有" in text)
+
+    async def brief(
+        self, tenant: str, *, conversations: Sequence[Transcript], account: Account | None = None, lexicon: Lexicon = ()
+    ) -> Envelope:
+        """Draft a brief."""
+        self.asked.append({"conversations": list(conversations), "account": account})
+        return await self._say(tenant, SuggestionKind.BRIEF, abstain=False)
+
+    async def _say(self, tenant: str, kind: SuggestionKind, *, abstain: bool) -> Envelope:
+        if self._failure is not None:
+            raise self._failure
+        decision_id = new_id("d", self._store.clock())
+        async with self._store.begin(tenant) as work:
+            source = await work.sources.put("doc:talk", kind=SourceKind.DOCUMENT, title="话术", text=TALK)
+            claims = tuple(
+                Claim(text=TALK[start:end], start=start, end=end, citations=(cite(source, start, end),))
+                for start, end in ((0, 6), (6, 11))
+            )
+            suggestion = Suggestion(
+                id="s1", tactic="交换条件", what=TALK, why="", next="", confidence=0.8, claims=claims
+            )
+            envelope = Envelope(
+                decision_id=decision_id,
+                kind=kind,
+                engine="extractive",
+                suggestions=() if abstain else (suggestion,),
+                aigc=Aigc(ContentProducer="zhanqing", ProduceID=decision_id),
+                created_at=self._store.clock(),
+                abstained=abstain,
+                reason="没有找到依据，请补充资料。" if abstain else None,
+                reason_code=AbstentionReason.NO_EVIDENCE if abstain else None,
+            )
+            await work.decisions.append(_decision(envelope))
+        return envelope
+
+
+class SetSearch:
+    """Finds what it was given."""
+
+    def __init__(self, hits: Sequence[CaseHit] = ()) -> None:
+        self._hits = tuple(hits)
+        self.asked: list[dict[str, object]] = []
+
+    async def search(
+        self, tenant: str, text: str, *, top_k: int = 5, facets: FacetFilter | None = None
+    ) -> SearchResult:
+        """Return the first hits."""
+        self.asked.append({"tenant": tenant, "text": text, "top_k": top_k, "facets": facets})
+        return SearchResult(hits=self._hits[:top_k])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestParts:
+    """Parts around a real store."""
+
+    __test__ = False
+
+    store: Store
+    coach: Coach
+    search: Search = field(default_factory=SetSearch)
+    sealer: Sealer = field(default_factory=lambda: Sealer(b"k" * 32))
+    limits: ApiLimits = field(default_factory=ApiLimits)
+    limiter: RateLimiter = field(default_factory=lambda: MemoryRateLimiter(100_000))
+    webhook_urls: WebhookUrls = field(default_factory=WebhookUrls)
+
+
+async def key_for(
+    store: Store,
+    tenant: str,
+    *,
+    role: Role = Role.INTEGRATION,
+    scopes: frozenset[ApiScope] = ALL_SCOPES,
+    rep_id: str | None = None,
+    team_id: str | None = None,
+) -> dict[str, str]:
+    """Make a key and return the header that carries it."""
+    async with store.begin(tenant) as work:
+        made = await work.api_keys.create("test", role=role, scopes=scopes, rep_id=rep_id, team_id=team_id)
+    return {"authorization": f"Bearer {made.secret}"}
+
+
+@asynccontextmanager
+async def client_of(parts: TestParts, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of an application over these parts."""
+    transport = httpx.ASGITransport(create_app(parts), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+        yield client
+
+
+def _decision(envelope: Envelope) -> Decision:
+    return Decision(
+        decision_id=envelope.decision_id,
+        envelope=envelope,
+        inputs=("doc:talk",),
+        retrieval=(),
+        engine=envelope.engine,
+        prompt=PromptUse(name="reply", version="1", sha256="0" * 64),
+        checks=(),
+    )

@@ -1,0 +1,97 @@
+"""Who was refused, who read what must be accounted for, and time-boxed rights to see one object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from store.ids import new_id
+from store.scope import Repository
+from store.tables import AccessRow, GrantRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessEvent:
+    """One decision about access; `why` is a code, e.g. `missing_scope`."""
+
+    principal: str
+    action: str
+    object_kind: str
+    object_id: str
+    allowed: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A rep's right to see one object of somebody else's until `ends_at`."""
+
+    grant_id: str
+    rep_id: str
+    object_kind: str
+    object_id: str
+    granted_by: str
+    why: str
+    ends_at: datetime
+
+
+class Access(Repository):
+    """Grants and the access log of one tenant."""
+
+    async def note(self, event: AccessEvent) -> None:
+        """Write an event into the access log."""
+        names = ("principal", "action", "object_kind", "object_id", "allowed", "why")
+        values = {name: getattr(event, name) for name in names}
+        await self._insert(AccessRow, [{"access_id": new_id("acs", self._now()), "at": self._now(), **values}])
+
+    async def log(self, *, limit: int, allowed: bool | None = None) -> list[AccessEvent]:
+        """Return events newest first, only refusals or only permissions if asked."""
+        statement = select(AccessRow)
+        if allowed is not None:
+            statement = statement.where(AccessRow.allowed.is_(allowed))
+        rows = await self._session.scalars(statement.order_by(AccessRow.access_id.desc()).limit(limit))
+        return [
+            AccessEvent(
+                principal=row.principal,
+                action=row.action,
+                object_kind=row.object_kind,
+                object_id=row.object_id,
+                allowed=row.allowed,
+                why=row.why,
+            )
+            for row in rows
+        ]
+
+    async def grant(
+        self, rep_id: str, *, object_kind: str, object_id: str, ends_at: datetime, granted_by: str, why: str
+    ) -> Grant:
+        """Let a rep see one object until a time."""
+        grant_id = new_id("grant", self._now())
+        values = {
+            "grant_id": grant_id,
+            "rep_id": rep_id,
+            "object_kind": object_kind,
+            "object_id": object_id,
+            "granted_by": granted_by,
+            "why": why,
+            "created_at": self._now(),
+            "ends_at": ends_at,
+        }
+        await self._insert(GrantRow, [values])
+        return Grant(
+            grant_id=grant_id,
+            rep_id=rep_id,
+            object_kind=object_kind,
+            object_id=object_id,
+            granted_by=granted_by,
+            why=why,
+            ends_at=ends_at,
+        )
+
+    async def is_granted(self, rep_id: str, *, object_kind: str, object_id: str) -> bool:
+        """Whether a rep may see an object of somebody else's now."""
+        row = GrantRow
+        wanted = (row.rep_id == rep_id, row.object_kind == object_kind, row.object_id == object_id)
+        return await self._session.scalar(select(row.grant_id).where(*wanted, row.ends_at > self._now())) is not None

@@ -1,0 +1,70 @@
+"""A chat knows what was said before, and still does after a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from agent.chat import ChatMessage, CoachChat
+from agent.coach import Coach
+from agent.commands import StepKind, read_step
+
+
+def line(text: str, *, thread: str = "t1", tenant: str = "default") -> ChatMessage:
+    return ChatMessage(tenant=tenant, thread=thread, text=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ("帮助", StepKind.HELP, ""),
+        ("为什么？", StepKind.WHY, ""),
+        ("简报", StepKind.BRIEF, ""),
+        ("回复 你们太贵了", StepKind.REPLY, "你们太贵了"),
+        ("他说太贵了咋回", StepKind.REPLY, "太贵了"),
+        ("王总问能不能三周上线，怎么回？", StepKind.REPLY, "能不能三周上线"),
+        ("案例 老设备联网", StepKind.ASK, "老设备联网"),
+        ("轴承厂那单谁负责的？", StepKind.ASK, "轴承厂那单谁负责的？"),
+    ],
+)
+def test_a_line_is_read_as_what_it_asks_for(text: str, kind: StepKind, words: str) -> None:
+    step = read_step(text)
+    assert (step.kind, step.text) == (kind, words)
+
+
+def test_why_names_the_suggestion_it_means() -> None:
+    assert read_step("为什么 3").number == 3
+
+
+async def test_a_follow_up_is_asked_of_the_last_subject(coach: Coach) -> None:
+    chat = CoachChat(coach, InMemorySaver())
+    await chat.say(line("轴承厂那单谁负责的？"))
+    answer = await chat.say(line("那合同额呢？"))
+    assert answer.envelope is not None
+    assert "54万元" in answer.envelope.suggestions[0].what
+
+
+async def test_a_thread_survives_a_restart(coach: Coach, tmp_path: Path) -> None:
+    path = str(tmp_path / "threads.db")
+    async with AsyncSqliteSaver.from_conn_string(path) as saver:
+        await CoachChat(coach, saver).say(line("轴承厂那单谁负责的？"))
+    async with AsyncSqliteSaver.from_conn_string(path) as saver:
+        answer = await CoachChat(coach, saver).say(line("为什么"))
+    assert any("case:C-0007:rep" in shown for shown in answer.lines)
+
+
+async def test_another_tenants_thread_of_the_same_name_is_empty(coach: Coach) -> None:
+    chat = CoachChat(coach, InMemorySaver())
+    await chat.say(line("轴承厂那单谁负责的？"))
+    answer = await chat.say(line("为什么", tenant="another"))
+    assert answer.lines == ("还没有可以解释的上一条回答。先问一个问题，再问为什么。",)
+
+
+async def test_what_is_kept_of_a_thread_holds_no_answer(coach: Coach) -> None:
+    saver = InMemorySaver()
+    await CoachChat(coach, saver).say(line("轴承厂那单谁负责的？"))
+    checkpoint = await saver.aget({"configurable": {"thread_id": "default:t1"}})
+    assert set(checkpoint["channel_values"]) == {"last_decision_id", "last_subject"}

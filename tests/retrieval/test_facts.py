@@ -1,0 +1,84 @@
+"""Facts that decide between cases that otherwise tell the same story."""
+
+from __future__ import annotations
+
+import pytest
+
+from retrieval.facts import HeldNumbers, match_facets, match_numbers, number_facts, query_facts
+
+
+def held(text: str, asked: str = "") -> HeldNumbers:
+    return HeldNumbers(all=number_facts(f"{text}。{asked}"), asked=number_facts(asked))
+
+
+@pytest.mark.parametrize(
+    ("text", "industry", "other"),
+    [
+        ("三甲医院要三周上线", "医疗", "制造业"),
+        ("老机床没网口", "制造业", "医疗"),
+        ("城商行数据不出行", "金融", "电信"),
+        ("hospital budget delayed", "医疗", "餐饮"),
+        ("跨境电商的案例", "跨境电商", "物流"),
+        ("我们是宠物行业", "宠物", "化工"),
+    ],
+)
+def test_an_industry_is_meant_by_its_cues_or_its_name(text: str, industry: str, other: str) -> None:
+    right, wrong = match_facets(query_facts(text), [{"industry": (industry,)}, {"industry": (other,)}])
+    assert (right.industry, wrong.industry) == (1.0, -1.0)
+
+
+def test_a_query_that_names_no_industry_prefers_none() -> None:
+    (match,) = match_facets(query_facts("价格太贵了"), [{"industry": ("医疗",)}])
+    assert match.industry == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"), [("压价丢单的案例", "lost"), ("最后怎么拿下的", "won"), ("还在评审的项目", "pending")]
+)
+def test_outcomes(text: str, outcome: str) -> None:
+    facets = [{"outcome": (value,)} for value in ("won", "lost", "pending")]
+    assert [match.outcome > 0 for match in match_facets(query_facts(text), facets)] == [
+        value == outcome for value in ("won", "lost", "pending")
+    ]
+
+
+@pytest.mark.parametrize("text", ["客户数据丢了怎么办", "怕数据弄丢"])
+def test_lost_data_is_no_lost_deal(text: str) -> None:
+    assert query_facts(text).outcomes == frozenset()
+
+
+def test_sizes() -> None:
+    match = match_facets(query_facts("小型客户嫌贵"), [{"customer_size": ("小型",)}, {"customer_size": ("集团",)}, {}])
+    assert [one.size for one in match] == [1.0, -1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("三周", "21天"), ("四十八万", "48w"), ("三十家门店", "30家门店"), ("三成", "30%"), ("两个月", "2个月")],
+)
+def test_the_same_number_is_the_same_however_it_is_written(one: str, other: str) -> None:
+    assert {(fact.measure, fact.value) for fact in number_facts(one)} == {
+        (fact.measure, fact.value) for fact in number_facts(other)
+    }
+
+
+def test_an_article_is_no_number() -> None:
+    assert number_facts("一个客户") == frozenset()
+
+
+def test_the_case_that_holds_the_number_wins_and_the_one_that_asked_another_loses() -> None:
+    scores = match_numbers(
+        query_facts("三周能上线吗"),
+        [held("项目很大", "三周上线"), held("项目很大", "六周上线"), held("没有数字")],
+    )
+    assert scores[0] > scores[2] > scores[1]
+
+
+def test_a_rare_number_counts_more_than_a_common_one() -> None:
+    common = match_numbers(query_facts("三周"), [held("三周"), held("三周"), held("三周"), held("")])
+    rare = match_numbers(query_facts("三周"), [held("三周"), held(""), held(""), held("")])
+    assert rare[0] > common[0] > 0
+
+
+def test_no_number_asked_no_number_counts() -> None:
+    assert match_numbers(query_facts("太贵了"), [held("48万")]) == [0.0]

@@ -1,0 +1,123 @@
+"""`zhanqing kb` as people and scripts use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from domain.errors import InputError
+from language.testing import HashingEncoder
+from zhanqing import bootstrap
+from zhanqing.cli import kb
+from zhanqing.logs import configure_logs
+from zhanqing.settings import Settings
+
+SAMPLES = Path(__file__).parents[2] / "examples" / "cases.jsonl"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    def build(_settings: Settings | None = None, *, lang: str | None = None) -> bootstrap.Parts:
+        configure_logs("error")
+        parts = bootstrap.Parts(Settings(home=tmp_path / "home"), lang=lang)
+        parts.__dict__["encoder"] = HashingEncoder()
+        return parts
+
+    monkeypatch.setattr(bootstrap, "build", build)
+    return lambda *words: CliRunner().invoke(kb.app, [str(word) for word in words], catch_exceptions=False)
+
+
+def hits(result: Result) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(result.stdout)["hits"]
+    return found
+
+
+def test_what_is_imported_and_published_is_found(run: Run) -> None:
+    assert "新增 56" in run("import", SAMPLES, "--publish").stdout
+    found = hits(run("search", "有十一台老设备连网口都没有", "-k", "3", "--json"))
+    assert (found[0]["case_id"], len(found)) == ("C-0007", 3)
+    passage = found[0]["passage"]
+    assert passage == found[0]["passages"][0]  # type: ignore[index]
+    assert {"source_id", "start", "end", "quote"} <= set(passage)  # type: ignore[call-overload]
+    assert all(isinstance(found[0][name], float) for name in ("score", "dense", "lexical"))
+
+
+def test_a_draft_is_not_found(run: Run) -> None:
+    run("import", SAMPLES)
+    assert hits(run("search", "老设备没有网口", "--json")) == []
+
+
+def test_facets_repeat_as_or_and_an_unknown_one_warns(run: Run) -> None:
+    run("import", SAMPLES, "--publish")
+    found = hits(run("search", "客户", "-k", "50", "--json", "--facet", "industry=化工", "--facet", "industry=能源"))
+    assert len(found) == 6
+    unknown = run("search", "客户", "--facet", "industry=火星")
+    assert "没有找到" in unknown.stdout
+    assert "火星" in unknown.stderr
+
+
+def test_a_batch_answers_every_row_in_order(run: Run, tmp_path: Path) -> None:
+    run("import", SAMPLES, "--publish")
+    rows = [
+        {"id": 1, "text": "老设备没有网口", "k": 2},
+        {"id": 2, "text": ""},
+        {"id": 3, "text": "等级评审", "facets": {"industry": "医疗", "outcome": ["won", "lost"]}},
+        {"id": 4, "text": "等级评审", "facets": {"industry": 3}},
+        {"id": 5, "text": "等级评审", "k": 0},
+    ]
+    asked, answered = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    asked.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run("search", "--batch", asked, "--out", answered).exit_code == 0
+    answers = [json.loads(line) for line in answered.read_text(encoding="utf-8").splitlines()]
+    assert [answer["id"] for answer in answers] == [1, 2, 3, 4, 5]
+    assert [len(answer["result"]["hits"]) if "result" in answer else 0 for answer in answers] == [2, 0, 5, 0, 0]
+    codes = [answer.get("error", {}).get("code") for answer in answers]
+    assert codes == [None, "zhanqing.row_missing", None, "retrieval.bad_facets", "retrieval.bad_k"]
+
+
+def test_bad_rows_are_named_and_nothing_comes_in(run: Run, tmp_path: Path) -> None:
+    lines = SAMPLES.read_text(encoding="utf-8").splitlines()
+    broken = {**json.loads(lines[1]), "result": ""}
+    path = tmp_path / "cases.jsonl"
+    path.write_text("\n".join([lines[0], json.dumps(broken)]), encoding="utf-8")
+    result = run("import", path, "--publish")
+    assert result.exit_code == 2
+    assert "cases.jsonl 第 2 行 result" in result.stderr
+    assert json.loads(run("stats", "--json").stdout)["cases"] == {}
+    assert run("import", path, "--publish", "--partial").exit_code == 0
+    assert json.loads(run("stats", "--json").stdout)["cases"] == {"published": 1}
+
+
+def test_stats_count_what_is_there(run: Run) -> None:
+    run("import", SAMPLES, "--publish")
+    counted = json.loads(run("stats", "--json").stdout)
+    assert (counted["cases"], counted["findable"]) == ({"published": 56}, 56)
+    assert counted["passages"] > 500
+
+
+def test_a_document_is_kept_only_when_publishing_is_confirmed(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "policy.md"
+    path.write_text("# 折扣政策\n九折以上要审批。", encoding="utf-8")
+    with pytest.raises(InputError, match="--publish"):
+        run("import", path)
+    assert "doc:policy" in run("import", path, "--publish").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["import", "cases.doc"], "retrieval.unknown_format"),
+        (["search", "x", "--facet", "industry"], "retrieval.bad_facet_option"),
+        (["search"], "zhanqing.no_subject"),
+    ],
+)
+def test_wrong_use_is_one_clear_error(run: Run, words: list[str], code: str) -> None:
+    with pytest.raises(InputError) as failure:
+        run(*words)
+    assert failure.value.code == code

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from domain.lexicon import LexiconEntry
+from speech.live import LiveTranscriber, LiveTurn
+from speech.testing import LoudnessDetector, ScriptedRecognizer, quiet, tone
+
+
+def live(*texts: str, **options: object) -> LiveTranscriber:
+    settings = {"partial_every_s": 0.0, "detector": LoudnessDetector, **options}
+    return LiveTranscriber(ScriptedRecognizer(texts), **settings)  # type: ignore[arg-type]
+
+
+def fed(transcriber: LiveTranscriber, *channels: np.ndarray, frame: int = 320) -> list[LiveTurn]:
+    sound = np.stack(channels)
+    steps = (sound[:, at : at + frame] for at in range(0, sound.shape[1], frame))
+    return [turn for step in steps for turn in transcriber.feed(step)] + transcriber.finish()
+
+
+REP = np.concatenate([quiet(0.5), tone(2.0), quiet(5.5)])
+CUSTOMER = np.concatenate([quiet(4.0), tone(2.0), quiet(2.0)])
+
+
+def test_each_channel_gives_its_final_turns_in_order() -> None:
+    turns = fed(live("您好", "你说吧"), REP, CUSTOMER)
+
+    assert [(one.turn.speaker, one.turn.text, one.is_final) for one in turns] == [
+        ("rep", "您好。", True),
+        ("customer", "你说吧。", True),
+    ]
+
+
+def test_times_are_those_of_the_call() -> None:
+    first, second = fed(live("您好", "你说吧"), REP, CUSTOMER)
+
+    assert first.turn.start_ms == pytest.approx(500, abs=250)
+    assert second.turn.start_ms == pytest.approx(4000, abs=250)
+
+
+def test_partial_turns_come_before_the_final_one_with_the_same_id() -> None:
+    sound = np.concatenate([quiet(0.2), tone(5.0), quiet(2.0)])
+
+    turns = fed(live("您", "您好", "您好啊", channels=1, partial_every_s=2.0), sound)
+
+    assert [one.is_final for one in turns] == [False, False, True]
+    assert len({one.turn.id for one in turns}) == 1
+
+
+def test_what_is_open_at_the_end_is_not_lost() -> None:
+    turns = fed(live("您好", channels=1), np.concatenate([quiet(0.2), tone(2.0)]))
+
+    assert [one.turn.text for one in turns] == ["您好。"]
+
+
+def test_silence_costs_nothing_and_says_nothing() -> None:
+    recognizer = ScriptedRecognizer(["谁"])
+
+    assert fed(LiveTranscriber(recognizer, channels=1, detector=LoudnessDetector), quiet(20.0)) == []
+    assert recognizer.windows == 0
+
+
+def test_names_are_put_right_as_they_are_said() -> None:
+    turns = fed(
+        live("我是其名乱剑的顾问", channels=1, lexicon=(LexiconEntry(name="启明软件"),)),
+        np.concatenate([quiet(0.2), tone(3.0), quiet(1.5)]),
+    )
+
+    assert "启明软件" in turns[0].turn.text
+
+
+def test_the_size_of_frames_does_not_change_the_final_text() -> None:
+    small = fed(live("您好", "你说吧"), REP, CUSTOMER, frame=160)
+    large = fed(live("您好", "你说吧"), REP, CUSTOMER, frame=4000)
+
+    assert [one.turn.text for one in small] == [one.turn.text for one in large]
+
+
+def test_a_live_call_has_a_role_for_each_channel() -> None:
+    with pytest.raises(ValueError, match="role"):
+        live(roles=("rep",))

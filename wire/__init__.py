@@ -1,0 +1,1 @@
+"""The JSON of the contract: pydantic at the edge, domain values inside."""

@@ -1,0 +1,199 @@
+"""The only place that picks concrete classes. Parts are built when first asked for, and once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from domain.errors import InputError
+from zhanqing.logs import configure_logs
+from zhanqing.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from agent.calls import CallCoach
+    from agent.coach import Coach
+    from language.encoder import Encoder
+    from retrieval.search import CaseSearch
+    from signals.pipeline import Detector, SignalDetector
+    from speech.transcriber import Transcriber
+    from store.sealing import Sealer
+    from store.work import Store
+
+ENCODER = "e5-small-zh"
+
+
+class Parts:
+    """The product's parts for one process, made from settings; tests replace what they need.
+
+    Args:
+        settings: All settings.
+        lang: Language of text for people, over the setting.
+    """
+
+    def __init__(self, settings: Settings, *, lang: str | None = None) -> None:
+        self.settings = settings
+        self.lang = lang or settings.lang
+
+    @property
+    def home(self) -> Path:
+        """The data folder."""
+        return self.settings.home
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The text encoder.
+
+        Raises:
+            MissingError: Its weights have not been pulled.
+        """
+        from language.encoder import OnnxEncoder
+        from zhanqing.models import model_folder
+
+        return OnnxEncoder(model_folder(ENCODER, self.settings.models.cache), threads=os.cpu_count() or 1)
+
+    @cached_property
+    def store(self) -> Store:
+        """The database; `opened` makes it ready for use."""
+        from store.engine import make_engine
+        from store.work import Store
+
+        return Store(make_engine(self.settings.database_url), blobs=self.home / "blobs", sealer=self.sealer)
+
+    @cached_property
+    def transcriber(self) -> Transcriber:
+        """The speech recogniser with all its guards.
+
+        Raises:
+            MissingError: Its weights have not been pulled.
+        """
+        from speech.audio import AudioLimits
+        from speech.faster_whisper_recognizer import FasterWhisperRecognizer
+        from speech.transcriber import CallTranscriber, SpeechOptions
+
+        chosen = self.settings.speech
+        recognizer = FasterWhisperRecognizer(
+            self._speech_folder(), device=chosen.device, threads=chosen.threads or os.cpu_count() or 1
+        )
+        limits = AudioLimits(max_bytes=chosen.max_bytes, max_duration_s=chosen.max_duration_s)
+        return CallTranscriber(recognizer, options=SpeechOptions(limits=limits))
+
+    @cached_property
+    def detector(self) -> SignalDetector:
+        """Everything that is noticed in conversations."""
+        from signals.pipeline import SignalDetector
+
+        return SignalDetector(build_detectors(emotion=self.settings.signals.emotion), encoder=self.encoder)
+
+    @cached_property
+    def search(self) -> CaseSearch:
+        """Search over published war cases."""
+        from retrieval.search import CaseSearch
+
+        return CaseSearch(self.store, self.encoder, snapshots=self.home / "indexes", lang=self.lang)
+
+    @cached_property
+    def coach(self) -> Coach:
+        """Answers, replies, briefs and tips."""
+        from agent.coach import Coach
+
+        return Coach(self.store, self.search, detector=self.detector, encoder=self.encoder)
+
+    @cached_property
+    def calls(self) -> CallCoach:
+        """Recordings and transcripts to reports."""
+        from agent.calls import CallCoach
+
+        return CallCoach(self.store, self.coach, self.detector, transcriber=lambda: self.transcriber)
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """Seals and signs with this installation's own key."""
+        from store.sealing import Sealer, installation_key
+
+        return Sealer(installation_key(self.home))
+
+    def _speech_folder(self) -> Path:
+        """A catalogue model's folder, or the folder that the setting names."""
+        from zhanqing.models import catalogue, model_folder
+
+        name = self.settings.speech.model
+        return model_folder(name, self.settings.models.cache) if name in catalogue() else Path(name)
+
+    @asynccontextmanager
+    async def opened(self, *, migrate: bool = False) -> AsyncIterator[Parts]:
+        """Make the home folder and the database ready, and close what was opened when the block ends.
+
+        Raises:
+            InputError: The home folder cannot be written.
+            MissingError: The database is of an older version; `zhanqing db upgrade` brings it up.
+        """
+        from store.migrate import prepare
+
+        make_home(self.home)
+        try:
+            await prepare(self.store.engine, migrate=migrate)
+            yield self
+        finally:
+            await self.store.close()
+
+
+def build_detectors(*, emotion: bool = True) -> list[Detector]:
+    """Return every detector, in the order their signals are read.
+
+    Args:
+        emotion: False leaves emotion cues out everywhere.
+    """
+    from signals.buying_roles import BuyingRoleDetector
+    from signals.competitors import CompetitorDetector
+    from signals.emotion import EmotionDetector
+    from signals.implicit_needs import ImplicitNeedDetector
+    from signals.intents import IntentDetector
+    from signals.lead_facts import LeadFactDetector
+    from signals.logic_breaks import LogicBreakDetector
+    from signals.next_steps import NextStepDetector
+    from signals.promises import PromiseDetector
+    from signals.questions import QuestionDetector
+    from signals.rep_acts import RepActDetector
+    from signals.risks import RiskDetector
+
+    return [
+        IntentDetector(),
+        RepActDetector(),
+        *([EmotionDetector()] if emotion else []),
+        QuestionDetector(),
+        CompetitorDetector(),
+        PromiseDetector(),
+        NextStepDetector(),
+        RiskDetector(),
+        LeadFactDetector(),
+        BuyingRoleDetector(),
+        ImplicitNeedDetector(),
+        LogicBreakDetector(),
+    ]
+
+
+def build(settings: Settings | None = None, *, lang: str | None = None) -> Parts:
+    """Read the settings where none are given, start the logs, and return the parts; nothing heavy is loaded.
+
+    Raises:
+        InputError: Misspelt or unfit settings.
+    """
+    chosen = settings or read_settings()
+    configure_logs(chosen.log_level)
+    return Parts(chosen, lang=lang)
+
+
+def make_home(home: Path) -> None:
+    """Make the data folder, readable by its owner only.
+
+    Raises:
+        InputError: `zhanqing.unwritable`.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InputError("zhanqing.unwritable", path=home, why=error.strerror) from error

@@ -1,0 +1,66 @@
+"""`zhanqing serve` and `zhanqing worker`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain.errors import InputError
+from domain.messages import text
+from zhanqing.cli.options import Lang, Tenant
+from zhanqing.cli.output import say
+from zhanqing.cli.trust import run_opened
+
+if TYPE_CHECKING:
+    from zhanqing.bootstrap import Parts
+
+FIRST_KEY = "first run"
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="监听地址。 Address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="端口。 Port.")] = 8000,
+    migrate: Annotated[bool, typer.Option("--migrate", help="先升级数据库。 Upgrade the database first.")] = False,
+    tenant: Tenant = "default",
+    lang: Lang = None,
+) -> None:
+    """启动服务：接口和进程内任务。 Serve the API, with its own worker unless Redis is set."""
+    from zhanqing.bootstrap import build
+    from zhanqing.service import is_free, run_api
+
+    if not is_free(host, port):
+        raise InputError("zhanqing.port_taken", host=host, port=port)
+
+    async def run() -> None:
+        async with build(lang=lang).opened(migrate=migrate) as parts:
+            await _first_key(parts, tenant)
+            say(text("zhanqing.serving", parts.lang, host=host, port=port))
+            await run_api(parts, host=host, port=port)
+
+    asyncio.run(run())
+
+
+def worker(lang: Lang = None) -> None:
+    """只跑任务，不开接口。 Run jobs without the API."""
+
+    async def run(parts: Parts) -> None:
+        from zhanqing.service import run_worker
+
+        say(text("zhanqing.working", parts.lang))
+        await run_worker(parts)
+
+    run_opened(lang, run)
+
+
+async def _first_key(parts: Parts, tenant: str) -> None:
+    """Make a key where the tenant has none, and show it this once."""
+    from store.keys import Role, any_key
+
+    async with parts.store.across_tenants(writes=False) as session:
+        if await any_key(session, tenant):
+            return
+    async with parts.store.begin(tenant) as work:
+        made = await work.api_keys.create(FIRST_KEY, role=Role.ADMIN)
+    say(text("zhanqing.first_key", parts.lang, secret=made.secret))

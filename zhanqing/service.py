@@ -1,0 +1,135 @@
+"""Processes that stay: the API with a worker inside, and workers on their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from api.app import create_app
+from api.parts import ApiLimits
+from api.rate_limit import MemoryRateLimiter
+from store.webhook_urls import WebhookUrls
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from agent.coach import Coach
+    from retrieval.search import CaseSearch
+    from zhanqing.bootstrap import Parts
+    from zhanqing.worker.broker import BrokerWorker
+    from zhanqing.worker.inprocess import InProcessWorker
+    from zhanqing.worker.runs import JobRunner
+
+
+class ServedParts:
+    """The parts behind the routes, with what only the API needs beside them."""
+
+    def __init__(self, parts: Parts) -> None:
+        chosen = parts.settings.api
+        self._parts = parts
+        self.store = parts.store
+        self.sealer = parts.sealer
+        self.limits = ApiLimits(max_upload_bytes=chosen.max_upload_bytes, cors_origins=chosen.cors_origins)
+        self.limiter = MemoryRateLimiter(self.limits.requests_per_minute)
+        self.webhook_urls = WebhookUrls()
+
+    @property
+    def coach(self) -> Coach:
+        """Answers, replies and briefs."""
+        return self._parts.coach
+
+    @property
+    def search(self) -> CaseSearch:
+        """Search over published war cases."""
+        return self._parts.search
+
+
+def make_app(parts: Parts) -> FastAPI:
+    """Return the application; without Redis it does its own jobs, with Redis it wakes workers elsewhere."""
+
+    @asynccontextmanager
+    async def with_worker() -> AsyncIterator[None]:
+        if parts.settings.redis.url is not None:
+            _wake_elsewhere(parts)
+            yield
+            return
+        worker = make_worker(parts)
+        running = asyncio.create_task(worker.run())
+        try:
+            yield
+        finally:
+            worker.stop()
+            await running
+
+    return create_app(ServedParts(parts), lifespan=with_worker)
+
+
+def make_worker(parts: Parts) -> InProcessWorker | BrokerWorker:
+    """Return the worker that the settings ask for."""
+    if parts.settings.redis.url is None:
+        from zhanqing.worker.inprocess import InProcessWorker
+
+        return InProcessWorker(parts.store, _runner(parts))
+    from zhanqing.worker.broker import BrokerWorker, redis_broker
+
+    broker = redis_broker(parts.settings.redis.url.get_secret_value())
+    return BrokerWorker(parts.store, _runner(parts), broker)
+
+
+async def run_worker(parts: Parts) -> None:
+    """Work until the process is asked to stop."""
+    worker = make_worker(parts)
+    _on_signals(worker.stop)
+    await worker.run()
+
+
+async def run_api(parts: Parts, *, host: str, port: int) -> None:
+    """Serve until the process is asked to stop."""
+    import uvicorn
+
+    config = uvicorn.Config(make_app(parts), host=host, port=port, log_config=None, access_log=False)
+    await uvicorn.Server(config).serve()
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether the address can be listened on."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _runner(parts: Parts) -> JobRunner:
+    from store.webhooks import DELIVER_WEBHOOK
+    from zhanqing.handlers import job_handlers, tell_failure
+    from zhanqing.worker.runs import JobRunner
+    from zhanqing.worker.webhooks import WebhookSchedule
+
+    return JobRunner(
+        parts.store,
+        job_handlers(lambda: parts.calls, lambda: parts.detector, WebhookUrls()),
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        on_failure=tell_failure,
+        delays={DELIVER_WEBHOOK: WebhookSchedule()},
+    )
+
+
+def _wake_elsewhere(parts: Parts) -> None:
+    from zhanqing.worker.broker import redis_broker, waker
+
+    if parts.settings.redis.url is not None:
+        parts.store.watch_jobs(waker(redis_broker(parts.settings.redis.url.get_secret_value())))
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)

@@ -1,0 +1,153 @@
+"""Every setting of the product: `ZHANQING_LLM__BASE_URL` is `settings.llm.base_url`.
+
+Read once by an entry point; rooms get plain values. All faults are reported together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.errors import InputError
+
+PREFIX = "ZHANQING_"
+TEST_PREFIX = "ZHANQING_TEST_"
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelsSettings(_Group):
+    """Local model weights."""
+
+    cache: Path = Field(
+        default_factory=lambda: platformdirs.user_cache_path("zhanqing") / "models",
+        description="Folder of the pulled model weights.",
+    )
+
+
+class DatabaseSettings(_Group):
+    """Where rows are kept."""
+
+    url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; default is SQLite inside the home folder.")
+
+
+class RedisSettings(_Group):
+    """Redis, for jobs and rate limits beyond one machine."""
+
+    url: SecretStr | None = Field(default=None, description="redis://…; absent means in-process workers.")
+
+
+class SpeechSettings(_Group):
+    """Recognition of recordings."""
+
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where Whisper runs.")
+    model: str = Field(default="whisper-base", description="Catalogue name, or a folder with CTranslate2 weights.")
+    threads: int = Field(default=0, ge=0, description="Threads for recognition; 0 means one per core.")
+    max_duration_s: int = Field(default=3 * 3600, gt=0, description="Longest recording accepted, in seconds.")
+    max_bytes: int = Field(default=2 << 30, gt=0, description="Largest recording accepted, in bytes.")
+
+
+class LlmSettings(_Group):
+    """An OpenAI-compatible chat endpoint; without one the extractive composer writes."""
+
+    base_url: str | None = Field(default=None, description="Base URL that ends in /v1.")
+    api_key: SecretStr | None = Field(default=None, description="Key sent to that endpoint.")
+    model: str = Field(default="", description="Model name sent to that endpoint.")
+    timeout_s: float = Field(default=20.0, gt=0, description="Whole budget of one answer, in seconds.")
+
+
+class SignalsSettings(_Group):
+    """What is noticed in conversations."""
+
+    emotion: bool = Field(default=True, description="Emotion cues; false turns them off everywhere.")
+
+
+class ApiSettings(_Group):
+    """The HTTP service."""
+
+    max_upload_bytes: int = Field(default=512 << 20, gt=0, description="Largest request body, in bytes.")
+    cors_origins: tuple[str, ...] = Field(default=(), description="Origins allowed to call from a browser.")
+
+
+class Settings(BaseSettings):
+    """All settings, from the environment only."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    home: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("zhanqing"),
+        description="Data folder: database, indexes, recordings.",
+    )
+    lang: Literal["zh", "en"] = Field(default="zh", description="Language of text for people.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning", description="Least level logged."
+    )
+    models: ModelsSettings = ModelsSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    speech: SpeechSettings = SpeechSettings()
+    llm: LlmSettings = LlmSettings()
+    signals: SignalsSettings = SignalsSettings()
+    api: ApiSettings = ApiSettings()
+
+    @property
+    def database_url(self) -> str:
+        """The database to use: the one set, else SQLite inside the home folder."""
+        if self.database.url:
+            return self.database.url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.home / 'zhanqing.db'}"
+
+
+def variables(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[tuple[str, str]]:
+    """Yield every environment variable that is read, with its description."""
+    for name, item in model.model_fields.items():
+        kind = item.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from variables(kind, f"{prefix}{name.upper()}__")
+        else:
+            yield f"{prefix}{name.upper()}", item.description or ""
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return each `ZHANQING_*` variable that nobody reads, with the nearest one that somebody does."""
+    known = [name for name, _ in variables()]
+    strangers = [
+        name
+        for name in environment
+        if name.upper().startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name.upper() not in known
+    ]
+    return [(name, (difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0) or [""])[0]) for name in strangers]
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings from the process environment.
+
+    Raises:
+        InputError: Misspelt variables or values that do not fit, all of them in one line.
+    """
+    faults = [f"{name} → {near}?" for name, near in unknown_variables(environment)]
+    if faults:
+        raise InputError("zhanqing.unknown_setting", faults=", ".join(sorted(faults)))
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise InputError("zhanqing.bad_setting", faults=_places(error)) from error
+
+
+def _places(error: ValidationError) -> str:
+    """Name the variables at fault; their values may be secrets and are not repeated."""
+    faults = error.errors(include_input=False, include_url=False)
+    return "; ".join(
+        f"{PREFIX}{'__'.join(str(part).upper() for part in fault['loc'])}: {fault['msg']}" for fault in faults
+    )
