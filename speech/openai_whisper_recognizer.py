@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,10 @@ class OpenAiWhisperRecognizer:
             )
         except (RuntimeError, ValueError) as error:
             raise ModelError("speech.recognizer_failed", model=self.name) from error
-        return _hypothesis(result)
+        hypothesis = _hypothesis(result)
+        if not isfinite(hypothesis.average_log_probability):  # Damaged weights, or fp16 that overflowed.
+            raise ModelError("speech.recognizer_failed", model=self.name)
+        return hypothesis
 
     @cached_property
     def _model(self) -> Any:

@@ -43,8 +43,11 @@ def tiny_whisper(folder: Path) -> Path:
     dims = ModelDimensions(
         n_mels=80, n_audio_head=2, n_audio_layer=1, n_vocab=51865, n_text_head=2, n_text_layer=2, **sizes
     )
+    model = Whisper(dims)
+    # Whisper leaves this one as whatever the memory held, which may be no number at all.
+    torch.nn.init.normal_(model.decoder.positional_embedding)
     path = folder / "tiny.pt"
-    torch.save({"dims": dims.__dict__, "model_state_dict": Whisper(dims).state_dict()}, path)
+    torch.save({"dims": dims.__dict__, "model_state_dict": model.state_dict()}, path)
     return path
 
 
