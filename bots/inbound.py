@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -104,3 +105,9 @@ class InboundMessage:
     attachment: Attachment | None = None
     click: Click | None = None
     reply_to: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def answer_id(self) -> str:
+        """The id of the answer to come, the same for every delivery of this message; fit as a stream's id."""
+        told = "\n".join((self.channel, self.account_id, self.dedupe_keys[0]))
+        return f"ans_{hashlib.sha256(told.encode()).hexdigest()[:32]}"
