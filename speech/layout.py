@@ -29,7 +29,7 @@ class Track:
     voice: Curve
 
 
-def lay_out(hearing: Hearing, roles: Sequence[str] | None) -> list[Track]:
+def lay_out(hearing: Hearing, roles: Sequence[str] | None, *, usual: Sequence[str] = DEFAULT_ROLES) -> list[Track]:
     """Decide which channels to recognise, whose they are, and which frames of each are its own.
 
     Two channels are two speakers unless they carry the same sound or one of them is dead. What is heard on
@@ -37,7 +37,8 @@ def lay_out(hearing: Hearing, roles: Sequence[str] | None) -> list[Track]:
 
     Args:
         hearing: The first pass.
-        roles: Speaker by channel; None means rep left, customer right.
+        roles: Speaker by channel of this recording; None means that nobody said.
+        usual: Speaker by channel where nobody said and there are two true channels.
 
     Raises:
         InputError: `speech.bad_roles`, more roles than the recording has channels of its own.
@@ -47,7 +48,7 @@ def lay_out(hearing: Hearing, roles: Sequence[str] | None) -> list[Track]:
     given = roles is not None
     if _is_one_sound(hearing) or (not given and _is_dead(hearing)):
         return [_mixed(hearing, None)]
-    speakers = tuple(roles) if roles is not None else DEFAULT_ROLES
+    speakers = tuple(roles) if roles is not None else tuple(usual)
     if len(speakers) != hearing.channels:
         raise InputError("speech.bad_roles", roles=len(speakers), channels=hearing.channels)
     own = _without_cross_talk(hearing)

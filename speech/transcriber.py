@@ -17,7 +17,7 @@ from language.script import Script
 from speech.audio import RATE, AudioLimits, decode, length_hint
 from speech.correction import NameCorrector
 from speech.ghosts import GhostRules, guard
-from speech.layout import Track, lay_out
+from speech.layout import DEFAULT_ROLES, Track, lay_out
 from speech.listening import Hearing, listen
 from speech.progress import Checkpoint, Progress, Reporter, Stage
 from speech.prompting import prompt_for
@@ -51,7 +51,7 @@ class Transcriber(Protocol):
 
         Args:
             path: wav, mp3, m4a, aac, ogg, opus, flac or amr.
-            roles: Speaker by channel (`rep`, `customer`); None means rep left, customer right on true stereo.
+            roles: Speaker by channel (`rep`, `customer`); None takes the usual ones on true stereo.
             lexicon: Names to listen for and to put right.
             conversation_id: The transcript's id; taken from the recording's content unless given.
             on_progress: Told how far the work is.
@@ -76,6 +76,7 @@ class SpeechOptions:
         language: ISO 639-1 code; None finds it out per recording (Chinese unless another is certain).
         script: Characters the reader expects.
         normalize: Whether turns also carry their text with numbers in digits.
+        roles: Speaker by channel where a call does not say.
     """
 
     limits: AudioLimits = field(default_factory=AudioLimits)
@@ -84,6 +85,7 @@ class SpeechOptions:
     language: str | None = None
     script: Script = Script.SIMPLIFIED
     normalize: bool = False
+    roles: tuple[str, ...] = DEFAULT_ROLES
 
 
 class CallTranscriber:
@@ -119,7 +121,7 @@ class CallTranscriber:
         """See `Transcriber.transcribe`."""
         reporter = Reporter(on_progress)
         hearing = self._listen(path, reporter)
-        tracks = lay_out(hearing, roles)
+        tracks = lay_out(hearing, roles, usual=self._options.roles)
         content = _content_hash(path)
         plan = self._plan(content, lexicon)
         ears = _Ears(tracks=VoiceTracks(), diarizer=self._diarizer() if tracks[0].speaker is None else None)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain.errors import InputError
 from zhanqing.logs import configure_logs
-from zhanqing.settings import Settings, read_settings
+from zhanqing.settings import Settings, SpeechSettings, read_settings
 
 if TYPE_CHECKING:
     from agent.calls import CallCoach
     from agent.coach import Coach
+    from agent.engines import Engine
     from language.encoder import Encoder
     from retrieval.search import CaseSearch
     from signals.pipeline import Detector, SignalDetector
-    from speech.transcriber import Transcriber
+    from speech.recognizer import Recognizer
+    from speech.transcriber import SpeechOptions, Transcriber
+    from speech.voices import Diarizer
     from store.sealing import Sealer
     from store.work import Store
 
@@ -70,16 +74,31 @@ class Parts:
         Raises:
             MissingError: Its weights have not been pulled.
         """
-        from speech.audio import AudioLimits
-        from speech.faster_whisper_recognizer import FasterWhisperRecognizer
-        from speech.transcriber import CallTranscriber, SpeechOptions
+        from speech.transcriber import CallTranscriber
 
+        return CallTranscriber(self.recognizer, diarizer=make_diarizer(), options=speech_options(self.settings.speech))
+
+    @cached_property
+    def recognizer(self) -> Recognizer:
+        """What turns windows of sound into words, as the settings choose it."""
         chosen = self.settings.speech
-        recognizer = FasterWhisperRecognizer(
-            self._speech_folder(), device=chosen.device, threads=chosen.threads or os.cpu_count() or 1
-        )
-        limits = AudioLimits(max_bytes=chosen.max_bytes, max_duration_s=chosen.max_duration_s)
-        return CallTranscriber(recognizer, options=SpeechOptions(limits=limits))
+        match chosen.recognizer:
+            case "endpoint":
+                from speech.endpoint_recognizer import EndpointRecognizer
+
+                key = chosen.api_key.get_secret_value() if chosen.api_key else ""
+                return EndpointRecognizer(
+                    chosen.base_url or "", model=chosen.model, api_key=key, timeout_s=chosen.timeout_s
+                )
+            case "openai-whisper":
+                from speech.openai_whisper_recognizer import OpenAiWhisperRecognizer
+
+                return OpenAiWhisperRecognizer(Path(chosen.model).expanduser(), device=chosen.device)
+            case "faster-whisper":
+                from speech.faster_whisper_recognizer import FasterWhisperRecognizer
+
+                threads = chosen.threads or os.cpu_count() or 1
+                return FasterWhisperRecognizer(self._speech_folder(), device=chosen.device, threads=threads)
 
     @cached_property
     def detector(self) -> SignalDetector:
@@ -100,7 +119,25 @@ class Parts:
         """Answers, replies, briefs and tips."""
         from agent.coach import Coach
 
-        return Coach(self.store, self.search, detector=self.detector, encoder=self.encoder)
+        return Coach(self.store, self.search, detector=self.detector, encoder=self.encoder, engine=self.engine)
+
+    @cached_property
+    def engine(self) -> Engine | None:
+        """The model of the settings with the composer behind it; None leaves the composer alone."""
+        from agent.chat_engine import ChatEndpoint, ChatEngine
+        from agent.engines import ExtractiveEngine
+        from agent.vectors import Vectors
+
+        chosen = self.settings.llm
+        if chosen.base_url is None:
+            return None
+        endpoint = ChatEndpoint(
+            base_url=chosen.base_url,
+            model=chosen.model,
+            api_key=chosen.api_key.get_secret_value() if chosen.api_key else "",
+            timeout_s=chosen.timeout_s,
+        )
+        return ChatEngine(endpoint, ExtractiveEngine(Vectors(self.encoder)))
 
     @cached_property
     def calls(self) -> CallCoach:
@@ -174,6 +211,41 @@ def build_detectors(*, emotion: bool = True) -> list[Detector]:
         ImplicitNeedDetector(),
         LogicBreakDetector(),
     ]
+
+
+def speech_options(chosen: SpeechSettings) -> SpeechOptions:
+    """Return what the installation chose about transcription."""
+    from language.script import Script
+    from speech.audio import AudioLimits
+    from speech.transcriber import SpeechOptions
+
+    return SpeechOptions(
+        limits=AudioLimits(
+            max_bytes=chosen.max_bytes,
+            max_duration_s=chosen.max_duration_s,
+            accept_truncated=chosen.accept_truncated,
+        ),
+        language=chosen.language,
+        script={"simplified": Script.SIMPLIFIED, "tw": Script.TAIWAN, "hk": Script.HONG_KONG}[chosen.script],
+        normalize=chosen.normalize_numbers,
+        roles=chosen.roles,
+    )
+
+
+def make_diarizer() -> Callable[[], Diarizer]:
+    """Return what makes a diarizer: one that tells voices apart where `[torch]` is installed, else one that does not.
+
+    The packages are only looked for; they are imported by the first mono recording.
+    """
+    from speech.voices import OneVoice
+
+    if not all(find_spec(package) for package in ("torch", "resemblyzer")):
+        return OneVoice
+    from speech.diarization import VoiceDiarizer
+    from speech.voice_encoder import TorchVoiceEncoder
+
+    encoder = TorchVoiceEncoder()  # its weights are shared by all recordings
+    return lambda: VoiceDiarizer(encoder)
 
 
 def build(settings: Settings | None = None, *, lang: str | None = None) -> Parts:

@@ -9,10 +9,10 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import InputError
@@ -49,11 +49,33 @@ class RedisSettings(_Group):
 class SpeechSettings(_Group):
     """Recognition of recordings."""
 
+    recognizer: Literal["faster-whisper", "openai-whisper", "endpoint"] = Field(
+        default="faster-whisper", description="What recognises; openai-whisper needs the [torch] extra."
+    )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where Whisper runs.")
-    model: str = Field(default="whisper-base", description="Catalogue name, or a folder with CTranslate2 weights.")
+    model: str = Field(
+        default="whisper-base",
+        description="Catalogue name or CTranslate2 folder; openai-whisper: its .pt file; endpoint: its name there.",
+    )
+    base_url: str | None = Field(default=None, description="Transcription endpoint that ends in /v1.")
+    api_key: SecretStr | None = Field(default=None, description="Key sent to that endpoint.")
+    timeout_s: float = Field(default=60.0, gt=0, description="Longest wait for one window at that endpoint.")
+    language: str | None = Field(default=None, pattern="^[a-z]{2}$", description="ISO 639-1 code; absent: found out.")
+    script: Literal["simplified", "tw", "hk"] = Field(default="simplified", description="Characters of transcripts.")
+    normalize_numbers: bool = Field(default=False, description="Turns also carry their text with numbers in digits.")
+    accept_truncated: bool = Field(default=False, description="Take recordings whose end is missing.")
+    roles: tuple[Literal["rep", "customer"], ...] = Field(
+        default=("rep", "customer"), min_length=2, max_length=2, description="Who is left, who right, as a JSON list."
+    )
     threads: int = Field(default=0, ge=0, description="Threads for recognition; 0 means one per core.")
     max_duration_s: int = Field(default=3 * 3600, gt=0, description="Longest recording accepted, in seconds.")
     max_bytes: int = Field(default=2 << 30, gt=0, description="Largest recording accepted, in bytes.")
+
+    @model_validator(mode="after")
+    def _endpoint_has_an_address(self) -> Self:
+        if self.recognizer == "endpoint" and not self.base_url:
+            raise ValueError("recognizer=endpoint needs base_url")
+        return self
 
 
 class LlmSettings(_Group):
