@@ -6,47 +6,17 @@ unrelated sentences) say how it holds on people. Neither is spontaneous sales sp
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from domain.conversation import Transcript
-from domain.lexicon import Lexicon
 from eval.result import EvalResult, Figure, mean, proportion
-from eval.speech_scores import CharacterErrors, Spoken, attributed_rightly, character_errors, error_rate
-from eval.speech_sets import Call, Utterance, real_voice_calls, sales_calls, utterances
+from eval.speech_heard import Parts, ScoredCall, heard
+from eval.speech_scores import CharacterErrors, attributed_rightly, character_errors, error_rate
+from eval.speech_sets import Utterance, real_voice_calls, sales_calls, utterances
+from eval.speech_telephone import telephone_figures
 from speech.transcriber import Transcriber
 
 SUITE = "asr"
-
-
-class Parts(Protocol):
-    """What this suite needs of the product."""
-
-    @property
-    def transcriber(self) -> Transcriber:
-        """The transcriber under test."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredCall:
-    """One call as it was heard."""
-
-    call: Call
-    transcript: Transcript
-    by_speaker: tuple[CharacterErrors, ...]
-    seconds: float
-
-    @property
-    def turns(self) -> list[Spoken]:
-        """The transcript's turns."""
-        return [
-            Spoken(speaker=turn.speaker, start_ms=turn.start_ms or 0, end_ms=turn.end_ms or 0)
-            for turn in self.transcript.turns
-        ]
 
 
 def run(data: Path, *, half: str = "visible", parts: Parts) -> EvalResult:
@@ -65,23 +35,10 @@ def run(data: Path, *, half: str = "visible", parts: Parts) -> EvalResult:
         name_recall("sales_calls.name_recall_without_lexicon", bare),
         *_call_figures("real_voice_calls", telephone),
         *_sentence_figures(parts.transcriber, sentences),
+        *telephone_figures(parts.transcriber, calls, sentences, wide=named),
     ]
     rows = tuple(_row(scored) for scored in [*named, *telephone])
     return EvalResult(suite=SUITE, data=half, figures=tuple(figures), rows=rows)
-
-
-def heard(transcriber: Transcriber, call: Call, lexicon: Lexicon) -> ScoredCall:
-    """Transcribe a call and score each speaker's words against the reference."""
-    started = time.perf_counter()
-    transcript = transcriber.transcribe(call.audio, lexicon=lexicon)
-    seconds = time.perf_counter() - started
-    errors = tuple(
-        character_errors(
-            call.text_of(speaker), "".join(turn.text for turn in transcript.turns if turn.speaker == speaker)
-        )
-        for speaker in ("rep", "customer")
-    )
-    return ScoredCall(call=call, transcript=transcript, by_speaker=errors, seconds=seconds)
 
 
 def name_recall(name: str, scored: Sequence[ScoredCall]) -> Figure:

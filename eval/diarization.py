@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.asr import Parts
 from eval.result import EvalResult, Figure, mean, proportion
+from eval.speech_heard import Parts
 from eval.speech_scores import Spoken, attributed_rightly, diarization_error_rate
 from eval.speech_sets import Call, real_voice_calls, sales_calls
 from speech.audio import RATE, AudioLimits, decode

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from eval.asr import Parts
 from eval.nonspeech import KINDS, write_sound
 from eval.result import EvalResult, Figure
+from eval.speech_heard import Parts
 
 SUITE = "ghosts"
 SECONDS = 600

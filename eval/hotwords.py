@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from domain.lexicon import LexiconEntry
-from eval.asr import Parts
 from eval.result import EvalResult, Figure, proportion
+from eval.speech_heard import Parts
 from eval.speech_scores import folded
 from eval.speech_sets import utterances
 from language.script import apply_edits

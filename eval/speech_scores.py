@@ -51,6 +51,21 @@ def error_rate(name: str, counts: Sequence[CharacterErrors], *, note: str = "") 
     return Figure(name=name, value=rate, n=n, standard_error=error, note=note or f"{length} characters")
 
 
+def error_difference(name: str, before: Sequence[CharacterErrors], after: Sequence[CharacterErrors]) -> Figure:
+    """How much the pooled rate grows from one hearing of the same rows to another, paired by row.
+
+    Raises:
+        ValueError: The rows are not the same.
+    """
+    if [count.length for count in before] != [count.length for count in after]:
+        raise ValueError("paired rows have the same references")
+    growth = [
+        CharacterErrors(edits=second.edits - first.edits, length=first.length)
+        for first, second in zip(before, after, strict=True)
+    ]
+    return error_rate(name, growth, note="paired")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
     """A stretch of one speaker, in milliseconds."""

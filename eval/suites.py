@@ -11,6 +11,7 @@ from eval.result import EvalResult
 
 SUITES: dict[str, str] = {
     "asr": "eval.asr",
+    "telephone": "eval.speech_telephone",
     "diarization": "eval.diarization",
     "hotwords": "eval.hotwords",
     "ghosts": "eval.ghosts",
