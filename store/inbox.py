@@ -2,67 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
+from domain.errors import MissingError
 from store.ids import new_id
 from store.jobs import Job, Jobs, Priority
-from store.scope import Repository
+from store.scope import Repository, Scope
+from store.sealing import Sealer
 from store.tables import InboxRow
 
 ANSWER_MESSAGE = "answer_message"
 """The kind of job that answers a message; its payload is `{"message_id", "thread_key"}`."""
 
+_MOST_TRIES = 4
+
 
 class Inbox(Repository):
-    """The inbox of one tenant."""
+    """The inbox of one tenant. Messages are sealed: they hold the right to answer in somebody's chat."""
+
+    def __init__(self, scope: Scope, sealer: Sealer | None) -> None:
+        super().__init__(scope)
+        self._sealer = sealer
 
     async def receive(
-        self, *, channel: str, account_id: str, dedupe_key: str, thread_key: str, payload: Mapping[str, Any]
+        self, *, channel: str, account_id: str, dedupe_keys: Sequence[str], thread_key: str, payload: Mapping[str, Any]
     ) -> Job | None:
         """Keep a message and queue its answer; None if it was delivered before.
 
         Args:
             channel: The platform, e.g. `wecom_bot`; `account_id` is our account there.
-            dedupe_key: The platform's id of the message, or of what happened.
+            dedupe_keys: The platform's ids of the message; any one seen before means that it is the same.
             thread_key: The conversation it belongs to; its messages are answered one after another.
         """
         now = self._now()
         message_id = new_id("msg", now)
-        values = {
-            "message_id": message_id,
-            "channel": channel,
-            "account_id": account_id,
-            "dedupe_key": dedupe_key,
-            "thread_key": thread_key,
-            "received_at": now,
-            "payload": dict(payload),
-            "job_id": None,
-            "done_at": None,
-        }
-        if not await self._insert_new(InboxRow, values):
-            return None
-        asked = {"message_id": message_id, "thread_key": thread_key}
-        job = await Jobs(self._scope).add(ANSWER_MESSAGE, asked, dedupe_key=message_id, priority=Priority.LIVE)
+        row = {"channel": channel, "account_id": account_id, "thread_key": thread_key, "received_at": now}
+        for number, key in enumerate(dedupe_keys):
+            alias = {"message_id": f"{message_id}.{number}", "payload": {}, "job_id": None, "done_at": now}
+            own = {"message_id": message_id, "payload": self._sealed(payload), "job_id": None, "done_at": None}
+            if not await self._insert_new(InboxRow, {**row, "dedupe_key": key, **(alias if number else own)}):
+                await self._take_back(message_id)
+                return None
+        job = await Jobs(self._scope).add(
+            ANSWER_MESSAGE,
+            {"message_id": message_id, "thread_key": thread_key},
+            dedupe_key=message_id,
+            serial_key=thread_key,
+            priority=Priority.LIVE,
+            max_attempts=_MOST_TRIES,
+        )
         await self._session.execute(update(InboxRow).where(InboxRow.message_id == message_id).values(job_id=job.job_id))
         return job
 
     async def get(self, message_id: str) -> Mapping[str, Any] | None:
-        """Return a message's payload, or None."""
-        return await self._session.scalar(select(InboxRow.payload).where(InboxRow.message_id == message_id))
-
-    async def is_first_open(self, message_id: str, thread_key: str) -> bool:
-        """Whether no earlier message of the thread still waits for its answer."""
-        row = InboxRow
-        earlier = select(row.message_id).where(
-            row.thread_key == thread_key, row.done_at.is_(None), row.message_id < message_id
-        )
-        return await self._session.scalar(earlier.limit(1)) is None
+        """Return a message that is still to be answered, or None."""
+        payload = await self._session.scalar(select(InboxRow.payload).where(InboxRow.message_id == message_id))
+        if not payload:
+            return None
+        found: Mapping[str, Any] = json.loads(self._key().open(payload["sealed"]))
+        return found
 
     async def finish(self, message_id: str) -> None:
-        """The message was answered; its thread may go on."""
-        await self._session.execute(
-            update(InboxRow).where(InboxRow.message_id == message_id).values(done_at=self._now())
-        )
+        """The message was answered: what it said is no longer needed, that it came is."""
+        done = {"done_at": self._now(), "payload": {}}
+        await self._session.execute(update(InboxRow).where(InboxRow.message_id == message_id).values(done))
+
+    async def _take_back(self, message_id: str) -> None:
+        mine = InboxRow.message_id.in_([message_id, *(f"{message_id}.{number}" for number in range(1, 4))])
+        await self._session.execute(delete(InboxRow).where(mine))
+
+    def _sealed(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        return {"sealed": self._key().seal(json.dumps(payload, ensure_ascii=False))}
+
+    def _key(self) -> Sealer:
+        if self._sealer is None:
+            raise MissingError("store.no_sealer")
+        return self._sealer

@@ -109,19 +109,22 @@ class Jobs(Repository):
         payload: dict[str, Any],
         *,
         dedupe_key: str | None = None,
+        serial_key: str | None = None,
         priority: int = Priority.BATCH,
         max_attempts: int = 5,
         delay_s: float = 0.0,
     ) -> Job:
         """Queue a job; workers hear of it after the commit.
 
-        With a `dedupe_key`, a job of the same kind and key is the same job: it is returned as it is.
+        With a `dedupe_key`, a job of the same kind and key is the same job: it is returned as it is. Jobs of one
+        `serial_key` are done one after another: a later one waits until the earlier ones ended, however they did.
         """
         now = self._now()
         values = {
             "job_id": new_id("job", now),
             "kind": kind,
             "dedupe_key": dedupe_key,
+            "serial_key": serial_key,
             "payload": payload,
             "status": JobStatus.QUEUED,
             "priority": priority,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from store.jobs import Job, JobRef, JobStatus, job_of, note
 from store.leases import Lease
@@ -41,7 +42,7 @@ class JobQueue:
         ends it the usual way (`Leases.bury`).
         """
         now = self._store.clock()
-        wanted = [_due(now), JobRow.kind.in_(list(kinds))]
+        wanted = [_due(now), JobRow.kind.in_(list(kinds)), _first_of_its_series()]
         if only is not None:
             wanted += [JobRow.tenant_id == only.tenant, JobRow.job_id == only.job_id]
         order = (JobRow.priority, JobRow.available_at, JobRow.job_id)
@@ -60,7 +61,7 @@ class JobQueue:
             for row in await session.scalars(vanished):
                 values = {"status": JobStatus.QUEUED, "reason": VANISHED, "available_at": self._store.clock()}
                 await self._change(session, row, values)
-            statement = select(JobRow.tenant_id, JobRow.job_id).where(_due(self._store.clock()))
+            statement = select(JobRow.tenant_id, JobRow.job_id).where(_due(self._store.clock()), _first_of_its_series())
             due = statement.order_by(JobRow.priority, JobRow.available_at, JobRow.job_id).limit(limit)
             return [JobRef(tenant=row.tenant_id, job_id=row.job_id) for row in await session.execute(due)]
 
@@ -95,6 +96,18 @@ class JobQueue:
 
 def _due(now: datetime) -> ColumnElement[bool]:
     return or_(and_(JobRow.status == JobStatus.QUEUED, JobRow.available_at <= now), _vanished(now))
+
+
+def _first_of_its_series() -> ColumnElement[bool]:
+    """Nothing earlier with the same serial key is still to be done."""
+    earlier = aliased(JobRow)
+    before = select(earlier.job_id).where(
+        earlier.tenant_id == JobRow.tenant_id,
+        earlier.serial_key == JobRow.serial_key,
+        earlier.job_id < JobRow.job_id,
+        earlier.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+    )
+    return or_(JobRow.serial_key.is_(None), ~before.exists())
 
 
 def _vanished(now: datetime) -> ColumnElement[bool]:

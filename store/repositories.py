@@ -10,6 +10,8 @@ from store.adoptions import Adoptions
 from store.blobs import BlobFolder, Blobs
 from store.calls import Calls
 from store.cases import Cases
+from store.chat_answers import ChatAnswers
+from store.chat_people import ChatPeople
 from store.consents import Consents
 from store.conversations import Conversations
 from store.corpus import Corpus
@@ -29,6 +31,7 @@ from store.signals import Signals
 from store.sources import Sources
 from store.subjects import Subjects
 from store.trust import Trust
+from store.users import Users
 from store.webhooks import Webhooks
 
 
@@ -133,7 +136,17 @@ class Work:
     @cached_property
     def inbox(self) -> Inbox:
         """Messages from chat platforms."""
-        return Inbox(self.scope)
+        return Inbox(self.scope, self._sealer)
+
+    @cached_property
+    def chat_answers(self) -> ChatAnswers:
+        """Answers in chats on their way out."""
+        return ChatAnswers(self.scope, self._sealer)
+
+    @cached_property
+    def chat_people(self) -> ChatPeople:
+        """Who the senders in chats are."""
+        return ChatPeople(self.scope)
 
     @cached_property
     def people(self) -> People:
@@ -149,6 +162,11 @@ class Work:
     def api_keys(self) -> ApiKeys:
         """Keys of calling systems."""
         return ApiKeys(self.scope)
+
+    @cached_property
+    def users(self) -> Users:
+        """People who sign in to the console."""
+        return Users(self.scope)
 
     @cached_property
     def idempotency(self) -> IdempotencyKeys:

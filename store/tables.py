@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from store.columns import Base
+from store.tables_chats import ChatAnswerRow, ChatBindingRow, ChatCodeRow
 from store.tables_conversations import (
     AnalysisRow,
     CallRow,
@@ -68,6 +69,9 @@ __all__ = [
     "CaseRow",
     "CaseVersionRow",
     "ChainHeadRow",
+    "ChatAnswerRow",
+    "ChatBindingRow",
+    "ChatCodeRow",
     "ConsentRow",
     "ContactRow",
     "ConversationRow",

@@ -14,7 +14,8 @@ from store.columns import TenantOwned, belongs_to, belongs_to_tenant, identifier
 class JobRow(TenantOwned):
     """A piece of work; this row is the truth, any queue only wakes somebody up.
 
-    `fence` grows with each lease, so that a worker that lost its lease cannot write.
+    `fence` grows with each lease, so that a worker that lost its lease cannot write. Jobs of one `serial_key` are
+    done one after another, in the order of their ids.
     """
 
     __tablename__ = "jobs"
@@ -24,11 +25,13 @@ class JobRow(TenantOwned):
         UniqueConstraint("tenant_id", "kind", "dedupe_key"),
         Index(None, "status", "priority", "available_at", "job_id"),
         Index(None, "status", "lease_until"),
+        Index(None, "tenant_id", "serial_key", "status"),
     )
 
     job_id: Mapped[str] = identifier(primary_key=True)
     kind: Mapped[str] = identifier()
     dedupe_key: Mapped[str | None] = identifier()
+    serial_key: Mapped[str | None] = identifier()
     payload: Mapped[dict[str, Any]]
     status: Mapped[str] = identifier()
     priority: Mapped[int]

@@ -304,30 +304,6 @@ class TestWebhooks:
             await self.subscribe(any_store)
 
 
-MESSAGE = {"channel": "wecom_bot", "account_id": "bot1", "thread_key": "t1", "payload": {"text": "太贵了咋回"}}
-
-
-class TestInbox:
-    async def test_a_message_delivered_four_times_is_answered_once(self, any_store: Store) -> None:
-        jobs = []
-        for _ in range(4):
-            async with any_store.begin("acme") as work:
-                jobs.append(await work.inbox.receive(**MESSAGE, dedupe_key="m1"))
-        assert jobs[0] is not None and jobs[1:] == [None] * 3
-        async with any_store.read("acme") as work:
-            assert len(await work.jobs.page(limit=9)) == 1
-            assert await work.inbox.get(jobs[0].payload["message_id"]) == {"text": "太贵了咋回"}
-
-    async def test_messages_of_a_thread_are_answered_in_order(self, any_store: Store) -> None:
-        async with any_store.begin("acme") as work:
-            jobs = [await work.inbox.receive(**MESSAGE, dedupe_key=key) for key in ("m1", "m2")]
-            first, second = (job.payload["message_id"] for job in jobs if job is not None)
-            assert await work.inbox.is_first_open(first, "t1")
-            assert not await work.inbox.is_first_open(second, "t1")
-            await work.inbox.finish(first)
-            assert await work.inbox.is_first_open(second, "t1")
-
-
 def a_conversation(name: str = "call-1", **changes: object) -> Transcript:
     made = Transcript(
         id=name,

@@ -1,0 +1,214 @@
+"""Answers in chats on their way out: written as they come, shown by a courier, forgotten soon after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
+
+from domain.errors import MissingError
+from store.ids import new_id
+from store.scope import Repository, Scope
+from store.sealing import Sealer
+from store.tables import ChatAnswerRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatPlace:
+    """Where an answer goes: channel and account of ours, person and conversation of theirs."""
+
+    channel: str
+    account_id: str
+    user_id: str
+    conversation_id: str
+    is_group: bool = False
+
+    @property
+    def thread_key(self) -> str:
+        """The conversation, over all tenants and channels."""
+        return f"{self.channel}:{self.account_id}:{self.conversation_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatAnswer:
+    """An answer as far as it has come.
+
+    Attributes:
+        state: `thinking`, `writing`, `finished` or `failed`.
+        notes: What was shown so far, in the words of whoever shows it.
+        version: Grows with each change; `shown` is the one last shown.
+    """
+
+    tenant: str
+    answer_id: str
+    place: ChatPlace
+    text: str = field(repr=False)
+    state: str
+    card: Mapping[str, Any] | None
+    replaces: bool
+    reply_to: Mapping[str, str] = field(repr=False)
+    notes: Mapping[str, str]
+    decision_id: str | None
+    asked_at: datetime
+    version: int
+    shown: int
+    attempts: int
+    fence: int
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in FINAL
+
+
+FINAL = ("finished", "failed")
+
+
+class ChatAnswers(Repository):
+    """The answers of one tenant, as those who write them see them."""
+
+    def __init__(self, scope: Scope, sealer: Sealer | None) -> None:
+        super().__init__(scope)
+        self._sealer = sealer
+
+    async def open(
+        self,
+        answer_id: str,
+        place: ChatPlace,
+        *,
+        order_key: str,
+        asked_at: datetime,
+        reply_to: Mapping[str, str],
+        delay_s: float = 0.0,
+    ) -> None:
+        """Begin an answer; once begun it stays. Answers of a conversation are shown in the order of `order_key`."""
+        now = self._now()
+        values = {
+            "answer_id": answer_id,
+            "channel": place.channel,
+            "account_id": place.account_id,
+            "thread_key": place.thread_key,
+            "user_id": place.user_id,
+            "conversation_id": place.conversation_id,
+            "is_group": place.is_group,
+            "reply_to": self._key().seal(json.dumps(dict(reply_to))),
+            "asked_at": asked_at,
+            "order_key": order_key,
+            "due_at": now + timedelta(seconds=delay_s),
+            **_BEGUN,
+        }
+        await self._insert_new(ChatAnswerRow, values)
+
+    async def push(
+        self,
+        answer_id: str,
+        place: ChatPlace,
+        *,
+        text: str,
+        card: Mapping[str, Any] | None = None,
+        delay_s: float = 0.0,
+    ) -> None:
+        """Say something unasked, e.g. that a report is ready; the same id again is the same push."""
+        now = self._now()
+        order_key = new_id("msg", now + timedelta(seconds=delay_s))
+        await self.open(answer_id, place, order_key=order_key, asked_at=now, reply_to={}, delay_s=delay_s)
+        unwritten = (ChatAnswerRow.answer_id == answer_id, ChatAnswerRow.version == 1)
+        said = {"text": text, "card": card, "state": "finished", "version": 2}
+        await self._session.execute(update(ChatAnswerRow).where(*unwritten).values(said))
+
+    async def write(
+        self,
+        answer_id: str,
+        *,
+        text: str,
+        state: str,
+        card: Mapping[str, Any] | None = None,
+        replaces: bool = False,
+        decision_id: str | None = None,
+    ) -> None:
+        """Replace what is to be shown; a finished answer stays as it is."""
+        row = ChatAnswerRow
+        changed = {
+            "text": text,
+            "state": state,
+            "card": card,
+            "replaces": replaces,
+            "decision_id": decision_id,
+            "version": row.version + 1,
+            "due_at": self._now(),
+        }
+        unfinished = (row.answer_id == answer_id, row.state.not_in(FINAL))
+        await self._session.execute(update(row).where(*unfinished).values(changed))
+
+    async def get(self, answer_id: str) -> ChatAnswer | None:
+        """Return an answer, or None."""
+        row = await self._session.scalar(select(ChatAnswerRow).where(ChatAnswerRow.answer_id == answer_id))
+        return None if row is None else answer_of(row, self._key())
+
+    async def last_decision(self, thread_key: str) -> str | None:
+        """Return the decision of a conversation's newest answer that has one."""
+        row = ChatAnswerRow
+        has_one = (row.thread_key == thread_key, row.decision_id.is_not(None))
+        return await self._session.scalar(
+            select(row.decision_id).where(*has_one).order_by(row.order_key.desc()).limit(1)
+        )
+
+    async def forget(self, before: datetime | None = None) -> int:
+        """Blank the words of answers that were shown, those asked before a moment if one is given."""
+        shown: list[ColumnElement[bool]] = [ChatAnswerRow.is_open.is_(False), ChatAnswerRow.text != ""]
+        if before is not None:
+            shown.append(ChatAnswerRow.asked_at < before)
+        return await self._changed(update(ChatAnswerRow).where(*shown).values(text="", card=None))
+
+    def _key(self) -> Sealer:
+        if self._sealer is None:
+            raise MissingError("store.no_sealer")
+        return self._sealer
+
+
+_BEGUN: dict[str, Any] = {
+    "text": "",
+    "state": "thinking",
+    "card": None,
+    "replaces": False,
+    "notes": {},
+    "decision_id": None,
+    "version": 1,
+    "shown": 0,
+    "is_open": True,
+    "attempts": 0,
+    "held_until": None,
+    "fence": 0,
+    "reason": None,
+}
+
+
+def answer_of(row: ChatAnswerRow, sealer: Sealer) -> ChatAnswer:
+    """Return a row as a value."""
+    return ChatAnswer(
+        tenant=row.tenant_id,
+        answer_id=row.answer_id,
+        place=ChatPlace(
+            channel=row.channel,
+            account_id=row.account_id,
+            user_id=row.user_id,
+            conversation_id=row.conversation_id,
+            is_group=row.is_group,
+        ),
+        text=row.text,
+        state=row.state,
+        card=row.card,
+        replaces=row.replaces,
+        reply_to=json.loads(sealer.open(row.reply_to)) if row.reply_to else {},
+        notes=row.notes,
+        decision_id=row.decision_id,
+        asked_at=row.asked_at,
+        version=row.version,
+        shown=row.shown,
+        attempts=row.attempts,
+        fence=row.fence,
+    )
