@@ -6,6 +6,7 @@ from fastapi import Request
 
 from api.callers import Caller, note_refusal
 from domain.errors import NotFoundError
+from domain.sources import Source, SourceKind
 from store.keys import Role
 from store.work import Work
 
@@ -31,6 +32,18 @@ async def sees(work: Work, caller: Caller, *, rep_id: str | None, object_kind: s
     if caller.rep_id is None:
         return False
     return await work.access.is_granted(caller.rep_id, object_kind=object_kind, object_id=object_id)
+
+
+async def sees_source(work: Work, caller: Caller, source: Source) -> bool:
+    """Whether a caller sees a source: a turn with its conversation; what is not said by anybody, all do."""
+    if source.kind is not SourceKind.TURN:
+        return True
+    summary = await work.conversations.by_source_part(source.source_id.split(":")[1])
+    if summary is None:
+        return True  # erased: nothing is left to see
+    return await sees(
+        work, caller, rep_id=summary.rep_id, object_kind="conversation", object_id=summary.conversation_id
+    )
 
 
 async def refuse_unseen(
