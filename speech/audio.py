@@ -111,7 +111,11 @@ def _decoded(path: Path, demuxer: str) -> Iterator[Samples]:
         with container:
             if not container.streams.audio:
                 raise InputError("speech.no_audio", name=path.name)
-            yield from _resampled(container, container.streams.audio[0], path.name)
+            try:
+                yield from _resampled(container, container.streams.audio[0], path.name)
+            except (av.error.FFmpegError, ValueError, OverflowError) as error:
+                # A rate or layout that nothing can be made of shows only when it is to be converted.
+                raise InputError("speech.damaged", name=path.name) from error
 
 
 def _resampled(container: InputContainer, stream: AudioStream, name: str) -> Iterator[Samples]:
