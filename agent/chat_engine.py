@@ -7,28 +7,20 @@ garbage, a refusal — the extractive engine answers within the same budget and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
-from agent.drafts import Draft, DraftSentence, DraftSuggestion, nothing
-from agent.engines import Drafted, Engine
-from agent.model_replies import (
-    ModelReply,
-    ModelSentence,
-    ModelSuggestion,
-    complete_sentences,
-    read_reply,
-    reply_schema,
-)
+from agent.drafts import Draft, nothing
+from agent.engines import Drafted, Engine, Hear, Heard
+from agent.model_drafts import drafted
+from agent.model_replies import is_whole, read_part, read_reply, reply_schema
 from agent.model_sources import NumberedSources, numbered_sources
-from agent.replies import MOST_CHARACTERS, MOST_REPLIES
 from agent.tasks import Task
-from agent.templates import templates
 from domain.errors import ModelError
-from domain.suggestions import BRIEF_SECTIONS, AbstentionReason, PromptUse, SuggestionKind
+from domain.suggestions import AbstentionReason, PromptUse
 from prompts.registry import Prompt, PromptRegistry, RenderedPrompt, registry, render
 
 if TYPE_CHECKING:
@@ -39,11 +31,6 @@ log = structlog.get_logger(__name__)
 _FALLBACK_SHARE = 0.15
 """Share of the budget that is kept for the extractive engine."""
 _TOKENS_OUT = 1200
-_STEPS: Mapping[SuggestionKind, tuple[str, str]] = {
-    SuggestionKind.ASK: ("ask.answer", "ask"),
-    SuggestionKind.REPLY: ("reply", "reply"),
-    SuggestionKind.BRIEF: ("brief.talk", "brief.account"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,50 +68,33 @@ class ChatEngine:
         """`llm:<model>`."""
         return f"llm:{self._endpoint.model}"
 
-    async def draft(self, task: Task) -> Drafted:
-        """Return the model's draft, or the fallback's with a note."""
+    async def draft(self, task: Task, *, hear: Hear | None = None) -> Drafted:
+        """Return the model's draft, or the fallback's with a note.
+
+        A sentence that was heard and left stays said: where the model fails after it, what it wrote so far stands.
+        """
         kind = task.request.kind
         if kind.value not in self._prompts.names():
             return await self._fallback.draft(task)
-        prompt = self._prompts.find(kind.value)
+        writing = _Writing(task=task, prompt=self._prompts.find(kind.value), hear=hear)
         try:
             async with asyncio.timeout(self._endpoint.timeout_s * (1 - _FALLBACK_SHARE)):
-                return await self._write(task, prompt)
+                await self._write(writing)
+                return writing.drafted(self.name)
         except (ModelError, TimeoutError) as error:
             log.warning("model.fell_back", engine=self.name, why=getattr(error, "code", "timeout"))
+        if writing.has_left:
+            return replace(writing.drafted(self.name), notes=("cut",))
         drafted = await self._fallback.draft(task)
         return replace(drafted, notes=(*drafted.notes, "fallback"))
 
-    async def sentences(self, task: Task) -> AsyncIterator[DraftSentence]:
-        """Yield drafted sentences while the model is still writing the next ones.
+    async def _write(self, writing: _Writing) -> None:
+        async for piece in self._stream(writing.rendered()):
+            await writing.take(piece)
+        writing.finish()
 
-        Raises:
-            ModelError: The endpoint failed; what was yielded before stands.
-        """
-        prompt = self._prompts.find(task.request.kind.value)
-        sources = numbered_sources(task)
-        text, seen = "", 0
-        async for piece, _ in self._stream(render(prompt, _values(prompt, task, sources))):
-            text += piece
-            for sentence in complete_sentences(text, seen=seen):
-                seen += 1
-                cited = _cited(sentence, sources)
-                if cited is not None:
-                    yield cited
-
-    async def _write(self, task: Task, prompt: Prompt) -> Drafted:
-        sources = numbered_sources(task)
-        text = ""
-        usage: dict[str, int] = {}
-        async for piece, used in self._stream(render(prompt, _values(prompt, task, sources))):
-            text += piece
-            usage = used or usage
-        draft = _drafted(read_reply(text), sources, task.request.kind)
-        use = PromptUse(name=prompt.name, version=prompt.version, sha256=prompt.sha256)
-        return Drafted(draft=draft, engine=self.name, prompt=use, usage=usage)
-
-    async def _stream(self, prompt: RenderedPrompt) -> AsyncIterator[tuple[str, dict[str, int]]]:
-        """Yield pieces of the answer, and the usage; an endpoint that knows no schema is asked without one."""
+    async def _stream(self, prompt: RenderedPrompt) -> AsyncIterator[_Piece]:
+        """Yield pieces of the answer; an endpoint that knows no schema is asked without one."""
         import openai
 
         try:
@@ -136,7 +106,7 @@ class ChatEngine:
             async for piece in self._pieces(prompt, with_schema=False):
                 yield piece
 
-    async def _pieces(self, prompt: RenderedPrompt, *, with_schema: bool) -> AsyncIterator[tuple[str, dict[str, int]]]:
+    async def _pieces(self, prompt: RenderedPrompt, *, with_schema: bool) -> AsyncIterator[_Piece]:
         import httpx
         import openai
 
@@ -145,7 +115,8 @@ class ChatEngine:
             async for chunk in self._model(with_schema=with_schema).astream(messages):
                 if chunk.additional_kwargs.get("refusal"):
                     raise ModelError("agent.model_refused", model=self._endpoint.model)
-                yield str(chunk.text), _usage(chunk.usage_metadata)
+                ended = bool(chunk.response_metadata.get("finish_reason"))
+                yield _Piece(str(chunk.text), _usage(chunk.usage_metadata), ended)
         except openai.OpenAIError as error:
             raise ModelError("agent.model_failed", model=self._endpoint.model, why=type(error).__name__) from error
         except (httpx.HTTPError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -170,6 +141,73 @@ class ChatEngine:
         )
 
 
+class _Piece(NamedTuple):
+    """A piece of a stream, the tokens spent so far where it says so, and whether it is the last."""
+
+    text: str
+    usage: dict[str, int]
+    is_last: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class _Writing:
+    """An answer while it is being written: its text, the draft it makes so far, and what was told of it."""
+
+    task: Task
+    prompt: Prompt
+    hear: Hear | None
+    text: str = ""
+    usage: dict[str, int] = field(default_factory=dict)
+    has_ended: bool = False
+    has_left: bool = False
+    draft: Draft = field(default_factory=lambda: nothing(AbstentionReason.NO_EVIDENCE))
+    told: dict[int, int] = field(default_factory=dict)
+    sources: NumberedSources = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sources = numbered_sources(self.task)
+
+    def rendered(self) -> RenderedPrompt:
+        """The prompt with the task's values."""
+        return render(self.prompt, _values(self.prompt, self.task, self.sources))
+
+    async def take(self, piece: _Piece) -> None:
+        """Add a piece, and tell of the sentences that it completed."""
+        self.text += piece.text
+        self.usage = piece.usage or self.usage
+        self.has_ended |= piece.is_last
+        if self.hear is None or "}" not in piece.text:
+            return
+        reply = read_part(self.text)
+        if reply is not None and not reply.abstain:
+            await self._tell(drafted(reply, self.sources, self.task.request.kind), self.hear)
+
+    async def _tell(self, so_far: Draft, hear: Hear) -> None:
+        self.draft = so_far
+        for number, suggestion in enumerate(so_far.suggestions, start=1):
+            for sentence in suggestion.sentences[self.told.get(number, 0) :]:
+                self.told[number] = self.told.get(number, 0) + 1
+                heard = Heard(number=number, tactic=suggestion.tactic, sentence=sentence)
+                self.has_left |= await hear(heard)
+
+    def finish(self) -> None:
+        """Read the whole answer.
+
+        Raises:
+            ModelError: There is none, or the stream broke before its end.
+        """
+        if not self.has_ended and not is_whole(self.text):
+            raise ModelError("agent.model_garbage")
+        whole = drafted(read_reply(self.text), self.sources, self.task.request.kind)
+        if whole.suggestions or not self.has_left:
+            self.draft = whole
+
+    def drafted(self, engine: str) -> Drafted:
+        """Return the draft with what wrote it."""
+        use = PromptUse(name=self.prompt.name, version=self.prompt.version, sha256=self.prompt.sha256)
+        return Drafted(draft=self.draft, engine=engine, prompt=use, usage=self.usage)
+
+
 def _response_format() -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "reply", "schema": reply_schema(), "strict": False}}
 
@@ -184,43 +222,6 @@ def _values(prompt: Prompt, task: Task, sources: NumberedSources) -> dict[str, o
     }
     given: dict[str, object] = {"sources": list(sources.shown), "situation": situation, "request": task.request.text}
     return {name: given[name] for name in prompt.inputs}
-
-
-def _drafted(reply: ModelReply, sources: NumberedSources, kind: SuggestionKind) -> Draft:
-    read = (_suggestion(one, sources, kind) for one in reply.suggestions)
-    suggestions = [one for one in read if one is not None]
-    if kind is SuggestionKind.BRIEF:
-        by_section = {one.tactic: one for one in suggestions}
-        suggestions = [by_section.get(name, _empty_section(name)) for name in BRIEF_SECTIONS] if suggestions else []
-    if reply.abstain or not suggestions:
-        return nothing(AbstentionReason.NO_EVIDENCE)
-    return Draft(suggestions=tuple(suggestions[:MOST_REPLIES] if kind is SuggestionKind.REPLY else suggestions))
-
-
-def _suggestion(one: ModelSuggestion, sources: NumberedSources, kind: SuggestionKind) -> DraftSuggestion | None:
-    said = [cited for sentence in one.sentences if (cited := _cited(sentence, sources)) is not None]
-    too_long = kind is SuggestionKind.REPLY and sum(len(sentence.text) for sentence in said) > MOST_CHARACTERS
-    if not said or too_long:
-        return None
-    reason, step = _STEPS[kind]
-    return DraftSuggestion(
-        tactic=one.tactic or templates()["kinds"]["case"],
-        sentences=tuple(said),
-        confidence=0.7,
-        reason=reason,
-        step=step,
-    )
-
-
-def _empty_section(name: str) -> DraftSuggestion:
-    reason, step = _STEPS[SuggestionKind.BRIEF]
-    return DraftSuggestion(tactic=name, sentences=(), confidence=0.0, reason=reason, step=step)
-
-
-def _cited(sentence: ModelSentence, sources: NumberedSources) -> DraftSentence | None:
-    """Return a sentence with our citations; numbers that were not shown count for nothing."""
-    citations = [sources.citations[number] for number in dict.fromkeys(sentence.sources) if number in sources.citations]
-    return DraftSentence(text=sentence.text.strip(), citations=tuple(citations)) if citations else None
 
 
 def _usage(metadata: Any) -> dict[str, int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import TypedDict, Unpack
 
 from agent.engines import Engine, ExtractiveEngine
 from agent.graph import build_graph
 from agent.nodes import Parts
 from agent.shelf import Shelves
+from agent.streaming import stream
 from agent.support import SupportScorer
 from agent.tasks import Request
 from agent.vectors import Vectors
@@ -16,11 +18,22 @@ from domain.conversation import Transcript
 from domain.errors import NotFoundError
 from domain.lexicon import Lexicon
 from domain.signals import Metric, Signal
-from domain.suggestions import Decision, Envelope, ErasedDecision, SuggestionKind
+from domain.suggestions import Decision, Envelope, ErasedDecision, StreamEvent, SuggestionKind
 from language.encoder import Encoder
 from retrieval.results import Search
 from signals.pipeline import SignalDetector
 from store.work import Store
+
+
+class Around(TypedDict, total=False):
+    """What a question comes with. `key`: the same key again gets the same answer, as a job that runs twice needs."""
+
+    conversation: Transcript | None
+    deal: Deal | None
+    account: Account | None
+    lexicon: Lexicon
+    rep_id: str | None
+    key: str
 
 
 class Coach:
@@ -54,56 +67,31 @@ class Coach:
             )
         )
 
-    async def ask(
-        self,
-        tenant: str,
-        text: str,
-        *,
-        conversation: Transcript | None = None,
-        deal: Deal | None = None,
-        account: Account | None = None,
-        lexicon: Lexicon = (),
-    ) -> Envelope:
+    async def ask(self, tenant: str, text: str, **around: Unpack[Around]) -> Envelope:
         """Answer a question about the case base, a deal, a customer or a document."""
-        talks = (conversation,) if conversation else ()
-        return await self._run(
-            Request(
-                tenant=tenant,
-                kind=SuggestionKind.ASK,
-                text=text,
-                conversations=talks,
-                deal=deal,
-                account=account,
-                lexicon=lexicon,
-            )
-        )
+        return await self._run(_request(SuggestionKind.ASK, tenant, text, around))
 
-    async def reply(
-        self,
-        tenant: str,
-        text: str,
-        *,
-        conversation: Transcript | None = None,
-        deal: Deal | None = None,
-        account: Account | None = None,
-        lexicon: Lexicon = (),
-    ) -> Envelope:
+    async def reply(self, tenant: str, text: str, **around: Unpack[Around]) -> Envelope:
         """Recommend up to three replies to the customer's words."""
-        talks = (conversation,) if conversation else ()
-        return await self._run(
-            Request(
-                tenant=tenant,
-                kind=SuggestionKind.REPLY,
-                text=text,
-                conversations=talks,
-                deal=deal,
-                account=account,
-                lexicon=lexicon,
-            )
-        )
+        return await self._run(_request(SuggestionKind.REPLY, tenant, text, around))
+
+    def stream_ask(self, tenant: str, text: str, **around: Unpack[Around]) -> AsyncIterator[StreamEvent]:
+        """Answer a question sentence by sentence, each as soon as it is verified; the envelope comes last."""
+        return stream(self._graph, _request(SuggestionKind.ASK, tenant, text, around))
+
+    def stream_reply(self, tenant: str, text: str, **around: Unpack[Around]) -> AsyncIterator[StreamEvent]:
+        """Recommend replies sentence by sentence, each as soon as it is verified; the envelope comes last."""
+        return stream(self._graph, _request(SuggestionKind.REPLY, tenant, text, around))
 
     async def brief(
-        self, tenant: str, *, conversations: Sequence[Transcript], account: Account | None = None, lexicon: Lexicon = ()
+        self,
+        tenant: str,
+        *,
+        conversations: Sequence[Transcript],
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+        rep_id: str | None = None,
+        key: str = "",
     ) -> Envelope:
         """Draft the 战情简报 of a customer."""
         return await self._run(
@@ -113,6 +101,8 @@ class Coach:
                 conversations=tuple(conversations),
                 account=account,
                 lexicon=lexicon,
+                rep_id=rep_id,
+                key=key,
             )
         )
 
@@ -124,6 +114,7 @@ class Coach:
         signals: Sequence[Signal] = (),
         metrics: Sequence[Metric] = (),
         lexicon: Lexicon = (),
+        key: str = "",
     ) -> Envelope:
         """Give coaching tips on a conversation, each at its moment."""
         return await self._run(
@@ -134,6 +125,7 @@ class Coach:
                 signals=tuple(signals),
                 metrics=tuple(metrics),
                 lexicon=lexicon,
+                key=key,
             )
         )
 
@@ -153,3 +145,18 @@ class Coach:
         state = await self._graph.ainvoke({"request": request})
         envelope: Envelope = state["envelope"]
         return envelope
+
+
+def _request(kind: SuggestionKind, tenant: str, text: str, around: Around) -> Request:
+    conversation = around.get("conversation")
+    return Request(
+        tenant=tenant,
+        kind=kind,
+        text=text,
+        conversations=(conversation,) if conversation else (),
+        deal=around.get("deal"),
+        account=around.get("account"),
+        lexicon=around.get("lexicon", ()),
+        rep_id=around.get("rep_id"),
+        key=around.get("key", ""),
+    )

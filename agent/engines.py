@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from agent.answers import AskEvidence, answer
 from agent.briefs import draft_brief
-from agent.drafts import Draft
+from agent.drafts import Draft, DraftSentence
 from agent.replies import draft_replies
 from agent.tasks import Task
 from agent.tips import draft_tips
@@ -51,11 +51,28 @@ class Drafted:
     usage: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A sentence as soon as it is drafted; `number` is its suggestion's place in the draft, from 1."""
+
+    number: int
+    tactic: str
+    sentence: DraftSentence
+
+
+Hear = Callable[[Heard], Awaitable[bool]]
+"""Takes a sentence while the next ones are being written, and says whether it left the house."""
+
+
 class Engine(Protocol):
     """Writes drafts. It raises only `ModelError`; a bad draft is the gate's matter."""
 
-    async def draft(self, task: Task) -> Drafted:
-        """Return a draft for the task."""
+    async def draft(self, task: Task, *, hear: Hear | None = None) -> Drafted:
+        """Return a draft for the task.
+
+        Args:
+            hear: Told of sentences while later ones are being written. An engine that drafts all at once need not.
+        """
         ...
 
 
@@ -69,8 +86,8 @@ class ExtractiveEngine:
     def __init__(self, vectors: Vectors | None) -> None:
         self._vectors = vectors
 
-    async def draft(self, task: Task) -> Drafted:
-        """Return the composed draft; computing runs beside the event loop."""
+    async def draft(self, task: Task, *, hear: Hear | None = None) -> Drafted:
+        """Return the composed draft, which comes all at once; computing runs beside the event loop."""
         draft = await asyncio.to_thread(self.compose, task)
         return Drafted(draft=draft, engine="extractive", prompt=rules_in_use(task.request.kind))
 

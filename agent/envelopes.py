@@ -128,12 +128,15 @@ def _used(trace: Sequence[Retrieved], suggestions: Sequence[Suggestion]) -> tupl
 
 
 def _context(task: Task) -> dict[str, object]:
+    talks = [talk.transcript for talk in task.talks]
     return {
         "stage": task.stage,
         "intents": [intent.value for intent in task.intents],
         "emotions": list(dict.fromkeys(task.emotions)),
         "competitors": list(task.competitors),
         "account_id": task.account.account_id if task.account else None,
-        "deal_id": task.deal.deal_id if task.deal else None,
-        "conversation_ids": [talk.transcript.id for talk in task.talks],
+        "deal_id": task.deal.deal_id if task.deal else next((talk.deal_id for talk in talks if talk.deal_id), None),
+        "conversation_id": talks[-1].id if talks else None,
+        "conversation_ids": [talk.id for talk in talks],
+        "rep_id": task.request.rep_id or next((talk.rep_id for talk in reversed(talks) if talk.rep_id), None),
     }

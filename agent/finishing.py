@@ -52,6 +52,11 @@ def finish(
     return Finished(suggestions=tuple(suggestions), dropped=tuple(dropped), checks=tuple(checks))
 
 
+def separator_of(kind: SuggestionKind) -> str:
+    """Return what stands between two sentences of a suggestion."""
+    return "\n" if kind in _NEW_LINE_KINDS else ""
+
+
 def _suggestion(
     suggestion_id: str,
     draft: DraftSuggestion,
@@ -59,7 +64,7 @@ def _suggestion(
     kind: SuggestionKind,
     intents: Sequence[str],
 ) -> Suggestion:
-    separator = "\n" if kind in _NEW_LINE_KINDS else ""
+    separator = separator_of(kind)
     claims: list[Claim] = []
     what = ""
     for sentence, _ in kept:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import ModelError
 
 _FENCE = re.compile(r"^\s*```(?:json)?\s*|\s*```\s*$")
-_SENTENCE = re.compile(r"\{[^{}]*\"text\"[^{}]*\}")
 
 
 class ModelSentence(BaseModel):
@@ -64,13 +62,16 @@ def read_reply(text: str) -> ModelReply:
     raise ModelError("agent.model_garbage")
 
 
-def complete_sentences(text: str, *, seen: int = 0) -> Iterator[ModelSentence]:
-    """Yield the sentences that a stream has brought whole so far, those after the first `seen`."""
-    for match in list(_SENTENCE.finditer(text))[seen:]:
-        try:
-            yield ModelSentence.model_validate_json(match.group())
-        except ValidationError:
-            continue
+def read_part(text: str) -> ModelReply | None:
+    """Read what a stream has brought so far, down to its last whole sentence; None before there is one."""
+    start = text.find("{")
+    return _parsed(_closed(text[start:])) if start >= 0 else None
+
+
+def is_whole(text: str) -> bool:
+    """Whether an answer came to its end, so that nothing needs mending."""
+    start = text.find("{")
+    return start >= 0 and _parsed(text[start:]) is not None
 
 
 def _parsed(candidate: str) -> ModelReply | None:

@@ -1,36 +1,26 @@
-"""The steps of an answer as plain functions: understand, gather, draft, ground, explain or abstain, record."""
+"""The first steps of an answer as plain functions: understand what is asked, gather what may answer it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-import structlog
-
-from agent.drafts import nothing
-from agent.engines import Drafted, Engine, rules_in_use
-from agent.envelopes import build_decision, build_envelope
-from agent.finishing import Finished, finish
-from agent.grounding import Gate
+from agent.engines import Engine
 from agent.moments import LostMoment, lost_moments
 from agent.screening import refusal, without_orders
 from agent.shelf import Shelves
 from agent.support import SupportScorer
-from agent.tasks import Request, Talk, Task, trace_of
+from agent.tasks import Request, Talk, Task, asked_turn, trace_of
 from domain.accounts import Account, Deal
 from domain.cases import CaseHit
 from domain.conversation import CUSTOMER, Transcript, Turn
 from domain.signals import Signal
-from domain.sources import Citation, Source, SourceStatus, account_source_id, deal_source_id, turn_source_id
-from domain.suggestions import AbstentionReason, Envelope, Retrieved, SuggestionKind
+from domain.sources import Source, SourceStatus, account_source_id, deal_source_id, turn_source_id
+from domain.suggestions import AbstentionReason, Retrieved, SuggestionKind
 from retrieval.results import Search
 from signals.pipeline import SignalDetector
-from store.ids import new_id
 from store.work import Store, Work
-
-log = structlog.get_logger(__name__)
 
 _FUSION_K = 60
 TOP_K = 12
@@ -70,16 +60,16 @@ def understand(request: Request) -> tuple[Request, AbstentionReason | None]:
 
 async def gather(request: Request, parts: Parts) -> Task:
     """Store what came with the request as sources, search, and bring everything together."""
-    request = _with_words_as_turn(request)
     async with parts.store.begin(request.tenant) as work:
-        request, stored = await _stored(request, work)
+        request, stored, revisions = await _stored(request, work)
+    transcripts = _with_words_as_turn(request)
     shelf = await parts.shelves.of(request.tenant)
     query = _query(request)
     hits, trace = await _found(request, parts, query)
-    signals = await asyncio.to_thread(_signals, request, parts.detector)
+    signals = await asyncio.to_thread(_signals, request, transcripts, parts.detector)
     talks = [
         Talk(transcript=transcript, signals=found, sources=_turns(transcript, stored))
-        for transcript, found in zip(request.conversations, signals, strict=True)
+        for transcript, found in zip(transcripts, signals, strict=True)
     ]
     moments = _moments(talks) if request.kind is SuggestionKind.TIPS else ()
     found_for = {one.turn.id: await parts.search.search(request.tenant, one.query, top_k=TOP_K) for one in moments}
@@ -95,6 +85,7 @@ async def gather(request: Request, parts: Parts) -> Task:
         fields=tuple(source for source in stored if source.source_id.startswith("crm:")),
         account=request.account,
         deal=request.deal,
+        revisions=revisions,
     )
 
 
@@ -122,42 +113,8 @@ def _fused(rankings: Sequence[Sequence[CaseHit]]) -> tuple[CaseHit, ...]:
     return tuple(hits[case_id] for case_id in sorted(scores, key=lambda one: -scores[one]))
 
 
-async def draft(task: Task, engine: Engine, refused: AbstentionReason | None) -> Drafted:
-    """Have the engine draft; a refused request is not drafted at all."""
-    if refused is not None:
-        return Drafted(draft=nothing(refused), engine="extractive", prompt=rules_in_use(task.request.kind))
-    return await engine.draft(task)
-
-
-async def ground(task: Task, drafted: Drafted, parts: Parts) -> Finished:
-    """Hold every sentence against its sources as the store has them now."""
-    citations = [
-        one for draft in drafted.draft.suggestions for sentence in draft.sentences for one in sentence.citations
-    ]
-    async with parts.store.read(task.request.tenant) as work:
-        sources = await work.sources.cited(citations)
-    gate = Gate(parts.scorer, lexicon=(*task.request.lexicon, *task.shelf.lexicon))
-    intents = [intent.value for intent in task.intents]
-    return await asyncio.to_thread(
-        finish, drafted.draft.suggestions, sources, gate, kind=task.request.kind, intents=intents
-    )
-
-
-async def record(task: Task, drafted: Drafted, finished: Finished, parts: Parts) -> Envelope:
-    """Write envelope and decision in one transaction; what was retired meanwhile makes the write fail."""
-    created_at: datetime = parts.store.clock()
-    decision_id = new_id("d", created_at)
-    envelope = build_envelope(
-        task, drafted, finished, decision_id=decision_id, created_at=created_at, notes=drafted.notes
-    )
-    async with parts.store.begin(task.request.tenant) as work:
-        await work.decisions.append(build_decision(task, drafted, finished, envelope))
-    log.info("suggestion.recorded", decision_id=envelope.decision_id, kind=envelope.kind, abstained=envelope.abstained)
-    return envelope
-
-
-async def _stored(request: Request, work: Work) -> tuple[Request, list[Source]]:
-    """Put conversations, account and deal into the store; return them with their ids, and their sources."""
+async def _stored(request: Request, work: Work) -> tuple[Request, list[Source], dict[str, int]]:
+    """Put conversations, account and deal into the store; return them with their ids, sources and revisions."""
     prefixes = []
     account: Account | None = None
     deal: Deal | None = None
@@ -167,23 +124,39 @@ async def _stored(request: Request, work: Work) -> tuple[Request, list[Source]]:
     if request.deal is not None:
         deal = await work.deals.put(request.deal)
         prefixes.append(deal_source_id(deal.deal_id, "_").removesuffix("_"))
-    for transcript in request.conversations:
-        await work.conversations.put(transcript)
+    revisions: dict[str, int] = {}
+    talks = tuple([await _store_talk(transcript, work) for transcript in request.conversations])
+    for transcript in talks:
+        revision = await work.conversations.revision(transcript.id)
+        revisions[transcript.id] = revision.number if revision else 0
         prefixes.append(turn_source_id(transcript.id, "_").removesuffix("_"))
     sources = [source for prefix in prefixes for source in await work.sources.under(prefix)]
     live = [source for source in sources if source.status is SourceStatus.LIVE]
-    return replace(request, account=account, deal=deal), live
+    return replace(request, conversations=talks, account=account, deal=deal), live, revisions
 
 
-def _with_words_as_turn(request: Request) -> Request:
-    """For a reply, the customer's words are the last turn of the conversation, so that they are read in context."""
-    if request.kind is not SuggestionKind.REPLY or not request.text.strip():
-        return request
-    talk = request.conversations[-1] if request.conversations else None
-    if talk is None or (talk.turns and talk.turns[-1].text.strip() == request.text.strip()):
-        return request
-    added = Turn(id=f"t{len(talk.turns) + 1:03d}_asked", speaker=CUSTOMER, text=request.text)
-    return replace(request, conversations=(*request.conversations[:-1], replace(talk, turns=(*talk.turns, added))))
+async def _store_talk(transcript: Transcript, work: Work) -> Transcript:
+    """Store a conversation and return it; one that has gone on since the caller read it is taken as it is now."""
+    known = await work.conversations.get(transcript.id)
+    length = len(transcript.turns)
+    if known is not None and len(known.turns) > length and known.turns[:length] == transcript.turns:
+        return known
+    return await work.conversations.put(transcript)
+
+
+def _with_words_as_turn(request: Request) -> tuple[Transcript, ...]:
+    """Return the talks to be read: for a reply, words that nobody has noted yet stand at the end of the last one.
+
+    They are read in context there, and are not stored: a record holds only what its channel brought.
+    """
+    talks = request.conversations
+    if request.kind is not SuggestionKind.REPLY or not request.text.strip() or not talks:
+        return talks
+    meant = asked_turn(talks[-1], request.text)
+    if meant is not None and meant.text.strip() == request.text.strip():
+        return talks
+    added = Turn(id=f"t{len(talks[-1].turns) + 1:03d}_asked", speaker=CUSTOMER, text=request.text)
+    return (*talks[:-1], replace(talks[-1], turns=(*talks[-1].turns, added)))
 
 
 def _turns(transcript: Transcript, sources: Sequence[Source]) -> tuple[Source, ...]:
@@ -192,12 +165,14 @@ def _turns(transcript: Transcript, sources: Sequence[Source]) -> tuple[Source, .
     return tuple(by_id[one] for one in ids if one in by_id)
 
 
-def _signals(request: Request, detector: SignalDetector | None) -> list[tuple[Signal, ...]]:
+def _signals(
+    request: Request, transcripts: Sequence[Transcript], detector: SignalDetector | None
+) -> list[tuple[Signal, ...]]:
     if request.signals:
-        return [request.signals, *(() for _ in request.conversations[1:])]
+        return [request.signals, *(() for _ in transcripts[1:])]
     if detector is None:
-        return [() for _ in request.conversations]
-    return [detector.detect(transcript, lexicon=request.lexicon) for transcript in request.conversations]
+        return [() for _ in transcripts]
+    return [detector.detect(transcript, lexicon=request.lexicon) for transcript in transcripts]
 
 
 def _query(request: Request) -> str:
@@ -207,8 +182,3 @@ def _query(request: Request) -> str:
     said = [turn.text for talk in request.conversations for turn in talk.turns if turn.speaker == CUSTOMER]
     facts = [one for one in (request.account,) if one is not None]
     return " ".join([*(f"{one.industry} {one.product} {one.notes}" for one in facts), *said[-6:]]).strip()
-
-
-def citations_of(envelope: Envelope) -> list[Citation]:
-    """Return every citation of an envelope."""
-    return [citation for one in envelope.suggestions for claim in one.claims for citation in claim.citations]

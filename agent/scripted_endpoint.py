@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ class Scene:
         status: Another status than 200 is sent with an OpenAI-shaped error and no text.
         silent: Hold the connection without a word until the endpoint closes.
         cut_after: Break the connection after so many characters.
+        waits_at: Words before which the stream stands still until `go_on` is set.
         refuses: Send a refusal instead of text.
     """
 
@@ -30,6 +32,7 @@ class Scene:
     status: int = 200
     silent: bool = False
     cut_after: int | None = None
+    waits_at: str | None = None
     refuses: bool = False
 
 
@@ -41,6 +44,7 @@ class ScriptedEndpoint:
     scenes: list[Scene]
     requests: list[dict[str, Any]] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
 
     def next_scene(self, body: dict[str, Any]) -> Scene:
         """Record a request and return the scene it gets."""
@@ -61,9 +65,17 @@ def scripted_endpoint(*scenes: Scene) -> Iterator[ScriptedEndpoint]:
         yield endpoint
     finally:
         endpoint.closing.set()
+        endpoint.go_on.set()
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def sources_in(body: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the numbered sources that a request's prompt shows: id, from, text."""
+    listed = re.search(r"^\[.*\]$", body["messages"][-1]["content"], re.MULTILINE)
+    found: list[dict[str, str]] = json.loads(listed.group()) if listed else []
+    return found
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -87,8 +99,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         sent = text if scene.cut_after is None else text[: scene.cut_after]
-        for at in range(0, len(sent), 16):
-            self._event({"delta": {"content": sent[at : at + 16]}})
+        pause = sent.find(scene.waits_at) if scene.waits_at else len(sent)
+        self._pieces(sent[:pause])
+        if scene.waits_at:
+            self.server.endpoint.go_on.wait()  # type: ignore[attr-defined]  # set above
+        self._pieces(sent[pause:])
         if scene.cut_after is not None:
             return
         if scene.refuses:
@@ -99,6 +114,10 @@ class _Handler(BaseHTTPRequestHandler):
             {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [], "usage": usage}
         )
         self.wfile.write(b"data: [DONE]\n\n")
+
+    def _pieces(self, text: str) -> None:
+        for at in range(0, len(text), 16):
+            self._event({"delta": {"content": text[at : at + 16]}})
 
     def _event(self, choice: dict[str, Any]) -> None:
         choices = [{"index": 0, "finish_reason": None, **choice}]

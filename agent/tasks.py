@@ -9,7 +9,7 @@ from agent.moments import LostMoment
 from agent.shelf import Shelf
 from domain.accounts import Account, Deal
 from domain.cases import CaseHit
-from domain.conversation import CUSTOMER, Transcript
+from domain.conversation import CUSTOMER, Transcript, Turn
 from domain.lexicon import Lexicon
 from domain.signals import Intent, Metric, Signal, SignalKind
 from domain.sources import Source
@@ -24,6 +24,8 @@ class Request:
         text: The question, the customer's words, or empty for a brief.
         conversations: Given with the request; stored as sources before anything is answered.
         metrics: Of the first conversation; only tips read them.
+        rep_id: The rep that asks, or that the conversation belongs to.
+        key: A request of a key that was answered before gets that answer again: a job that runs twice.
     """
 
     tenant: str
@@ -36,6 +38,8 @@ class Request:
     signals: tuple[Signal, ...] = ()
     metrics: tuple[Metric, ...] = ()
     audience: Audience = Audience.INTERNAL
+    rep_id: str | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,7 @@ class Task:
         trace: The same as the lines of the decision's record.
         moments: Where the conversation could have gone better, dearest first; only tips have them.
         moment_hits: Turn id of a moment → what the search found for it.
+        revisions: Conversation id → how often it had changed when it was read.
     """
 
     request: Request
@@ -73,6 +78,7 @@ class Task:
     deal: Deal | None = None
     moments: tuple[LostMoment, ...] = ()
     moment_hits: Mapping[str, tuple[CaseHit, ...]] = field(default_factory=dict)
+    revisions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def here(self) -> tuple[Source, ...]:
@@ -96,14 +102,14 @@ class Task:
 
     @property
     def intents(self) -> tuple[Intent, ...]:
-        """What the customer's last turn wants, surest first."""
+        """What the customer's words asked about want, surest first; without such words, their last turn."""
         talk = self.talks[-1] if self.talks else None
-        last = (
-            next((turn.id for turn in reversed(talk.transcript.turns) if turn.speaker == CUSTOMER), None)
-            if talk
-            else None
-        )
-        found = [one for one in talk.signals if one.kind is SignalKind.INTENT and one.turn_id == last] if talk else []
+        meant = asked_turn(talk.transcript, self.request.text) if talk else None
+        found = [
+            one
+            for one in (talk.signals if talk else ())
+            if one.kind is SignalKind.INTENT and meant is not None and one.turn_id == meant.id
+        ]
         labels = [signal.label for signal in sorted(found, key=lambda signal: -signal.score)]
         return tuple(Intent(label) for label in dict.fromkeys(labels) if label in set(Intent))
 
@@ -122,6 +128,12 @@ class Task:
         """Competitors named in the talks."""
         found = (signal.label for signal in self.signals if signal.kind is SignalKind.COMPETITOR)
         return tuple(dict.fromkeys(found))
+
+
+def asked_turn(transcript: Transcript, words: str) -> Turn | None:
+    """Return the customer's latest turn of these words, else their last turn, if they said anything."""
+    said = [turn for turn in reversed(transcript.turns) if turn.speaker == CUSTOMER]
+    return next((turn for turn in said if turn.text.strip() == words.strip()), said[0] if said else None)
 
 
 def trace_of(query: str, hits: Sequence[CaseHit]) -> tuple[Retrieved, ...]:

@@ -158,6 +158,27 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedSentence:
+    """A sentence that passed every check, on its way while the next ones are still being written.
+
+    It stands in the envelope that follows, in the suggestion of this id, unless a `StartedOver` comes first.
+    """
+
+    suggestion_id: str
+    tactic: str
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedOver:
+    """What was streamed so far no longer holds: the conversation moved on, or a source was withdrawn."""
+
+
+StreamEvent = VerifiedSentence | StartedOver | Envelope
+"""What a streamed answer is made of; the envelope comes last and is the whole answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieved:
     """One line of a decision's retrieval trace."""
 

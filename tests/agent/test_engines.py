@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,21 +11,13 @@ import pytest
 from agent.chat_engine import ChatEndpoint, ChatEngine
 from agent.coach import Coach
 from agent.engines import Engine, ExtractiveEngine
-from agent.scripted_endpoint import Scene, ScriptedEndpoint, scripted_endpoint
+from agent.scripted_endpoint import Scene, ScriptedEndpoint, scripted_endpoint, sources_in
 from domain.cases import WarCase
 from domain.suggestions import Envelope
 from retrieval.testing import SearchInMemory
 from store.work import Store
 
 QUESTION = "轴承厂11台老设备全部接完用了多少天？"
-
-
-def sources_in(body: dict[str, Any]) -> list[dict[str, str]]:
-    user = body["messages"][-1]["content"]
-    listed = re.search(r"^\[.*\]$", user, re.MULTILINE)
-    assert listed is not None
-    found: list[dict[str, str]] = json.loads(listed.group())
-    return found
 
 
 def answers_with(text: str, quoting: str) -> Callable[[dict[str, Any]], str]:

@@ -1,0 +1,75 @@
+"""Drafting under the gate's eye: sentences are judged as they come where somebody listens, and all at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from agent.drafts import nothing
+from agent.engines import Drafted, Hear, Heard, rules_in_use
+from agent.finishing import Finished, finish, separator_of
+from agent.grounding import Gate, SourceKey
+from agent.nodes import Parts
+from agent.tasks import Task
+from domain.sources import Citation, Source
+from domain.suggestions import AbstentionReason, Claim, StreamEvent, VerifiedSentence
+
+Tell = Callable[[StreamEvent], None]
+"""Passes an event on to whoever listens."""
+
+
+async def draft(task: Task, parts: Parts, refused: AbstentionReason | None, tell: Tell | None = None) -> Drafted:
+    """Have the engine draft; a refused request is not drafted at all.
+
+    Args:
+        tell: Gets each sentence that stands while the engine writes the next ones.
+    """
+    if refused is not None:
+        return Drafted(draft=nothing(refused), engine="extractive", prompt=rules_in_use(task.request.kind))
+    hear: Hear | None = Teller(task=task, parts=parts, tell=tell).hear if tell is not None else None
+    return await parts.engine.draft(task, hear=hear)
+
+
+async def ground(task: Task, drafted: Drafted, parts: Parts) -> Finished:
+    """Hold every sentence against its sources as the store has them now."""
+    said = (sentence for one in drafted.draft.suggestions for sentence in one.sentences)
+    sources = await _sources(task, (citation for sentence in said for citation in sentence.citations), parts)
+    intents = [intent.value for intent in task.intents]
+    return await asyncio.to_thread(
+        finish, drafted.draft.suggestions, sources, _gate(task, parts), kind=task.request.kind, intents=intents
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Teller:
+    """Tells of each sentence that passes, at the place where it will stand in its suggestion."""
+
+    task: Task
+    parts: Parts
+    tell: Tell
+    lengths: dict[str, int] = field(default_factory=dict)
+
+    async def hear(self, heard: Heard) -> bool:
+        """Judge a sentence against its sources, tell of it if it stands, and say whether it did."""
+        sentence = heard.sentence
+        sources = await _sources(self.task, sentence.citations, self.parts)
+        verdict = await asyncio.to_thread(_gate(self.task, self.parts).judge, sentence, sources)
+        if not verdict.is_grounded:
+            return False
+        suggestion_id = f"s{heard.number}"
+        length = self.lengths.get(suggestion_id, 0)
+        start = length + len(separator_of(self.task.request.kind)) if length else 0
+        end = self.lengths[suggestion_id] = start + len(sentence.text)
+        claim = Claim(text=sentence.text, start=start, end=end, citations=sentence.citations)
+        self.tell(VerifiedSentence(suggestion_id=suggestion_id, tactic=heard.tactic, claim=claim))
+        return True
+
+
+async def _sources(task: Task, citations: Iterable[Citation], parts: Parts) -> dict[SourceKey, Source]:
+    async with parts.store.read(task.request.tenant) as work:
+        return await work.sources.cited(citations)
+
+
+def _gate(task: Task, parts: Parts) -> Gate:
+    return Gate(parts.scorer, lexicon=(*task.request.lexicon, *task.shelf.lexicon))
