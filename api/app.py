@@ -14,10 +14,12 @@ from api.parts import ApiParts
 from api.requests import BodyLimit, RequestEdge, RequestFigures
 from api.routes import (
     calls,
+    cards,
     cases,
     conversations,
     crm,
     decisions,
+    documents,
     health,
     integrations,
     knowledge,
@@ -37,6 +39,8 @@ ROUTERS = (
     decisions.router,
     cases.router,
     knowledge.router,
+    documents.router,
+    cards.router,
     privacy.router,
     integrations.router,
     openai.router,

@@ -14,7 +14,7 @@ from domain.accounts import Account, Deal
 from domain.conversation import Transcript
 from domain.lexicon import Lexicon
 from domain.suggestions import Envelope
-from retrieval.results import Search
+from retrieval.results import LibrarySearch
 from store.sealing import Sealer
 from store.webhook_urls import WebhookUrls
 from store.work import Store
@@ -92,8 +92,8 @@ class ApiParts(Protocol):
         ...
 
     @property
-    def search(self) -> Search:
-        """Finds war cases."""
+    def search(self) -> LibrarySearch:
+        """Finds war cases and documents."""
         ...
 
     @property
@@ -127,7 +127,7 @@ async def coach_of(request: Request) -> Coach:
     return await asyncio.to_thread(lambda: parts.coach)
 
 
-async def search_of(request: Request) -> Search:
+async def search_of(request: Request) -> LibrarySearch:
     """Return the search; building it loads models, which happens in a thread, once.
 
     Raises:

@@ -12,7 +12,7 @@ from api.app import create_app
 from api.parts import ApiLimits, Coach
 from api.rate_limit import MemoryRateLimiter, RateLimiter
 from domain.accounts import Account, Deal
-from domain.cases import CaseHit
+from domain.cases import CaseHit, PassageHit
 from domain.conversation import Transcript
 from domain.errors import ZhanqingError
 from domain.lexicon import Lexicon
@@ -27,7 +27,7 @@ from domain.suggestions import (
     Suggestion,
     SuggestionKind,
 )
-from retrieval.results import FacetFilter, Search, SearchResult
+from retrieval.results import FacetFilter, LibrarySearch, SearchResult
 from store.ids import new_id
 from store.keys import ALL_SCOPES, ApiScope, Role
 from store.sealing import Sealer
@@ -114,8 +114,9 @@ class QuotingCoach:
 class SetSearch:
     """Finds what it was given."""
 
-    def __init__(self, hits: Sequence[CaseHit] = ()) -> None:
+    def __init__(self, hits: Sequence[CaseHit] = (), *, passages: Sequence[PassageHit] = ()) -> None:
         self._hits = tuple(hits)
+        self._passages = tuple(passages)
         self.asked: list[dict[str, object]] = []
 
     async def search(
@@ -124,6 +125,10 @@ class SetSearch:
         """Return the first hits."""
         self.asked.append({"tenant": tenant, "text": text, "top_k": top_k, "facets": facets})
         return SearchResult(hits=self._hits[:top_k])
+
+    async def search_documents(self, tenant: str, text: str, *, top_k: int = 5) -> tuple[PassageHit, ...]:
+        """Return the first passages."""
+        return self._passages[:top_k]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +139,7 @@ class TestParts:
 
     store: Store
     coach: Coach
-    search: Search = field(default_factory=SetSearch)
+    search: LibrarySearch = field(default_factory=SetSearch)
     sealer: Sealer = field(default_factory=lambda: Sealer(b"k" * 32))
     limits: ApiLimits = field(default_factory=ApiLimits)
     limiter: RateLimiter = field(default_factory=lambda: MemoryRateLimiter(100_000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain.errors import InputError
@@ -48,25 +48,43 @@ def read_document(path: Path, *, kind: str = "document") -> ReadDocument:
         text = "\n".join(_pdf_pages(path))
     else:
         text = decoded(path)
+    document = Document(id=safe_part(path.stem), kind=kind, title="", origin=path.name)
+    read = read_text(document, text, name=path.name)
+    return replace(read, document=replace(document, title=_title(read.text, path)))
+
+
+def read_text(document: Document, text: str, *, name: str) -> ReadDocument:
+    """Check and mask a document's text.
+
+    Args:
+        name: What the text is called in an error line.
+
+    Raises:
+        InputError: There is none, or too much.
+    """
     text = _CONTROL.sub(" ", text.replace("\r\n", "\n")).strip()
     if not text:
-        raise InputError("retrieval.no_text", file=path.name)
+        raise InputError("retrieval.no_text", file=name)
     if len(text) > MAX_CHARS:
-        raise InputError("retrieval.text_too_long", file=path.name, limit=MAX_CHARS)
+        raise InputError("retrieval.text_too_long", file=name, limit=MAX_CHARS)
     redacted = redact(text)
-    document = Document(id=safe_part(path.stem), kind=kind, title=_title(redacted.text, path), origin=path.name)
     return ReadDocument(document=document, text=redacted.text, masked=redacted.masked)
 
 
 async def import_document(store: Store, tenant: str, read: ReadDocument, *, by: str) -> Source:
     """Keep a document and make it findable, in one transaction."""
     async with store.begin(tenant) as work:
-        source = await work.documents.put(read.document, read.text, by=by)
-        await show_document(work, source, read.document)
+        return await keep_document(work, read, by=by)
+
+
+async def keep_document(work: Work, read: ReadDocument, *, by: str) -> Source:
+    """Keep a document or card as a live source and make it findable; the same again changes nothing."""
+    source = await work.documents.put(read.document, read.text, by=by)
+    await _show(work, source, read.document)
     return source
 
 
-async def show_document(work: Work, source: Source, document: Document) -> None:
+async def _show(work: Work, source: Source, document: Document) -> None:
     """Make a document's passages the ones that are found."""
     passages = tuple(source_passages(source, column=COLUMN))
     facets = {"kind": [document.kind], "title": [document.title]}

@@ -6,13 +6,18 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable
 
-from domain.cases import WarCase
+from domain.cases import CaseStatus, WarCase
+from retrieval.results import Search
 from retrieval.tokens import lexical_tokens
+from store.work import Store
 
 ALIKE = 0.7
 """Shared pairs of characters over all pairs of both (Jaccard) from which two cases count as told twice."""
 
 _SKETCH = 8
+_NEAREST = 20
+_WAITING = (CaseStatus.SUBMITTED, CaseStatus.IN_REVIEW)
+_MOST_WAITING = 1_000
 
 
 class Duplicates:
@@ -42,6 +47,22 @@ class Duplicates:
         alike = {other: _jaccard(tokens, self._tokens[other]) for other in near}
         found = [other for other, score in alike.items() if score >= ALIKE]
         return tuple(sorted(found, key=lambda other: (-alike[other], other)))
+
+
+async def told_alike(search: Search, store: Store, tenant: str, case: WarCase) -> tuple[str, ...]:
+    """Return the published and waiting cases that are told like this one, the most alike first.
+
+    Published ones are looked for by the search, so that one submission does not read a whole case base.
+
+    Raises:
+        ZhanqingError: The search cannot run.
+    """
+    result = await search.search(tenant, f"{case.customer_question}\n{case.blocker}", top_k=_NEAREST)
+    async with store.read(tenant) as work:
+        records = list((await work.cases.get_many([hit.case_id for hit in result.hits])).values())
+        for status in _WAITING:
+            records += await work.cases.page(limit=_MOST_WAITING, status=status)
+    return Duplicates(record.case for record in records).of(case)
 
 
 def _tokens(case: WarCase) -> frozenset[str]:

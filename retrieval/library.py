@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from domain.cases import CASE_COLUMNS, CaseStatus, WarCase
+from domain.errors import NotFoundError
 from domain.sources import Source, SourceKind, case_source_id
 from retrieval.passages import case_facets, case_passages
-from store.cases import CaseAction, CaseRecord
+from store.cases import CaseAction, CaseRecord, difference
 from store.passages import PassageGroup
 from store.sources import SourceDraft
 from store.work import Work
@@ -51,6 +53,34 @@ async def publish(work: Work, case_ids: Sequence[str], *, by: str, why: str = ""
     drafts = [case_id for case_id in case_ids if before[case_id].status in _BEFORE_SUBMISSION]
     await submit(work, drafts, by=by, why=why)
     return await approve(work, case_ids, by=by, why=why)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What differs between two versions of a case: column → text before and after."""
+
+    before: int
+    after: int
+    columns: Mapping[str, tuple[str, str]]
+
+
+async def changes(work: Work, case_id: str, *, before: int | None = None, after: int | None = None) -> Changes:
+    """Compare two versions of a case; without numbers the newest with the one before it.
+
+    A first version compared with nothing before it has no changes.
+
+    Raises:
+        NotFoundError: There is no such case, or no such version of it.
+    """
+    versions = {version.version: version.case for version in await work.cases.versions(case_id)}
+    if not versions:
+        raise NotFoundError("store.no_case", case_id=case_id)
+    later = max(versions) if after is None else after
+    earlier = max(later - 1, 1) if before is None else before
+    for number in (earlier, later):
+        if number not in versions:
+            raise NotFoundError("store.no_version", case_id=case_id, version=number)
+    return Changes(before=earlier, after=later, columns=difference(versions[earlier], versions[later]))
 
 
 def is_retired(record: CaseRecord) -> bool:

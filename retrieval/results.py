@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from domain.cases import CaseHit
+from domain.cases import CaseHit, PassageHit
 
 FacetFilter = Mapping[str, str | Sequence[str]]
 """Column → the value or values that pass; columns AND, values OR, matched exactly."""
@@ -33,6 +33,14 @@ class Search(Protocol):
         self, tenant: str, text: str, *, top_k: int = 5, facets: FacetFilter | None = None
     ) -> SearchResult:
         """Return at most `top_k` distinct cases, best first."""
+        ...
+
+
+class LibrarySearch(Search, Protocol):
+    """Finds passages of documents and cards as well."""
+
+    async def search_documents(self, tenant: str, text: str, *, top_k: int = 5) -> tuple[PassageHit, ...]:
+        """Return the best passages of live documents, best first."""
         ...
 
 

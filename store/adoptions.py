@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from domain.sources import SourceKind
+from domain.suggestions import Decision, Feedback, FeedbackAction
 from store.scope import Repository
 from store.tables import CaseAdoptionRow, CaseRow
 
@@ -14,6 +16,10 @@ POINTS_PER_CASE = 50
 
 PROVEN_ADOPTERS = 10
 """Distinct reps who used a tactic before it counts as proven."""
+
+
+ADOPTING = frozenset({FeedbackAction.ACCEPT, FeedbackAction.EDIT})
+"""What a human does with a suggestion they use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,30 @@ class Adoptions(Repository):
             "at": self._now(),
         }
         return await self._insert_new(CaseAdoptionRow, values)
+
+    async def adopt(self, decision: Decision, feedback: Feedback) -> int:
+        """Record the cases cited by what a human took over, as it is or edited; say how many were their first use."""
+        if feedback.action not in ADOPTING:
+            return 0
+        taken = [one for one in decision.envelope.suggestions if feedback.suggestion_id in (None, one.id)]
+        tactics = {
+            citation.source_id.split(":")[1]: suggestion.tactic
+            for suggestion in reversed(taken)
+            for claim in suggestion.claims
+            for citation in claim.citations
+            if citation.source_kind is SourceKind.CASE
+        }
+        row = CaseRow
+        cases = await self._session.execute(
+            select(row.case_id, row.source_part).where(row.source_part.in_(sorted(tactics)))
+        )
+        firsts = [
+            await self.add(
+                case.case_id, rep_id=feedback.by, decision_id=decision.decision_id, tactic=tactics[case.source_part]
+            )
+            for case in cases.all()
+        ]
+        return sum(firsts)
 
     async def points(self) -> list[ContributorPoints]:
         """Return the contributors with adopted cases, most points first. Using one's own case earns nothing."""

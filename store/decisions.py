@@ -13,6 +13,7 @@ from sqlalchemy import null, select, update
 from domain.errors import ConflictError, IntegrityError, NotFoundError
 from domain.sources import Citation, Source, SourceStatus, resolves
 from domain.suggestions import ChainVerdict, Decision, ErasedDecision, Feedback, FeedbackAction
+from store.adoptions import Adoptions
 from store.canonical import compact
 from store.chain import ERASURE, GENESIS, ChainCheck, Link, StoredLink, commit, erasure_payload, forge
 from store.ids import new_id
@@ -91,6 +92,8 @@ class Decisions(Repository):
     async def add_feedback(self, decision_id: str, feedback: Feedback) -> None:
         """Record what a human did with a suggestion; the same again is recorded once.
 
+        Whoever takes a suggestion over has adopted the cases it cites.
+
         Raises:
             NotFoundError: There is no such decision, or no such suggestion in it.
         """
@@ -106,6 +109,8 @@ class Decisions(Repository):
         if feedback not in await self._feedback(row.index):
             values = {"feedback_id": new_id("fb", self._now()), "index": row.index, **dump(feedback), "at": feedback.at}
             await self._insert(FeedbackRow, [values])
+            if isinstance(decision, Decision):
+                await Adoptions(self._scope).adopt(decision, feedback)
 
     async def erase_payload(self, decision_id: str, receipt: str) -> None:
         """Erase what a decision said, and say so in the chain; done once, again changes nothing.

@@ -22,6 +22,7 @@ from store.calls import Calls
 from store.consents import Consents
 from store.conversations import Conversations
 from store.decisions import Decisions
+from store.documents import Documents
 from store.ids import new_id
 from store.scope import Repository, Scope
 from store.sources import Sources
@@ -159,6 +160,7 @@ class Subjects(Repository):
             await Calls(self._scope, self._blobs).erase(call_id)
         for conversation_id in found.conversations:
             await Conversations(self._scope).erase(conversation_id)
+            await Documents(self._scope).erase_of(conversation_id)
         await Sources(self._scope).erase_many(source_ids)
         for decision_id in cited_in:
             await Decisions(self._scope).erase_payload(decision_id, receipt.receipt_id)

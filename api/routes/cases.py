@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Protocol
 
@@ -16,9 +17,12 @@ from api.errors import RefusedError, documented
 from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit
 from api.parts import parts_of, search_of
+from api.writers import name_of
 from domain.cases import CASE_COLUMNS, CaseHit, CaseStatus, WarCase
-from domain.errors import ConflictError, InputError, NotFoundError
+from domain.errors import ConflictError, InputError, NotFoundError, ZhanqingError
 from retrieval import library
+from retrieval.duplicates import told_alike
+from retrieval.redaction import redact_case
 from store.cases import CaseRecord, CaseVersion, difference
 from store.webhooks import WebhookEvent
 from store.work import Work
@@ -45,14 +49,15 @@ class MoveBody(Body):
 
 @router.post("", responses={**documented(400, 409), 201: {"model": dict[str, Any]}})
 async def save_case(request: Request, caller: Writer, body: CaseBody) -> JSONResponse:
-    """Keep a new case as a draft."""
+    """Keep a new case as a draft; what it says of customers' people is masked."""
+    case, masked = await asyncio.to_thread(redact_case, body)
     async with parts_of(request).store.begin(caller.tenant) as work:
-        if await work.cases.get(body.id) is not None:
+        if await work.cases.get(case.id) is not None:
             raise ConflictError("store.conflict")
-        await work.cases.save([body], by=_name(caller))
-        record = await _existing(work, body.id)
-    headers = {**_etag(record), "location": location("cases", body.id)}
-    return answer(case_document(record), status=201, headers=headers)
+        await work.cases.save([case], by=name_of(caller))
+        record = await _existing(work, case.id)
+    headers = {**_etag(record), "location": location("cases", case.id)}
+    return answer({**case_document(record), "masked": masked}, status=201, headers=headers)
 
 
 @router.get("", response_model=Page, responses=documented(400))
@@ -98,14 +103,15 @@ async def edit_case(request: Request, caller: Writer, case_id: str, body: CaseBo
     """Keep another version of a case; what is published stays until the edit is approved."""
     if body.id != case_id:
         raise InputError("api.id_mismatch")
+    case, masked = await asyncio.to_thread(redact_case, body)
     async with parts_of(request).store.begin(caller.tenant) as work:
         before = await _existing(work, case_id)
         wanted = request.headers.get("if-match")
         if wanted is not None and wanted not in ("*", _etag(before)["etag"]):
             raise RefusedError("api.precondition_failed")
-        await work.cases.save([body], by=_name(caller))
+        await work.cases.save([case], by=name_of(caller))
         record = await _existing(work, case_id)
-    return answer(case_document(record), headers=_etag(record))
+    return answer({**case_document(record), "masked": masked}, headers=_etag(record))
 
 
 @router.get("/{case_id}/versions", responses=documented(404), response_model=dict[str, Any])
@@ -121,10 +127,32 @@ async def list_versions(request: Request, caller: Reader, case_id: str) -> JSONR
     return answer({"versions": shown, "events": [dump(event) for event in events]})
 
 
+@router.get("/{case_id}/diff", responses=documented(404), response_model=dict[str, Any])
+async def compare_versions(
+    request: Request,
+    caller: Reader,
+    case_id: str,
+    before: Annotated[int | None, Query(ge=1, lt=2**31, description="The one before `after` when absent.")] = None,
+    after: Annotated[int | None, Query(ge=1, lt=2**31, description="The newest when absent.")] = None,
+) -> JSONResponse:
+    """Return what changed between two versions of a case: column → text before and after."""
+    async with parts_of(request).store.read(caller.tenant) as work:
+        changes = await library.changes(work, case_id, before=before, after=after)
+    return answer({"before": changes.before, "after": changes.after, "changed": _changed(changes.columns)})
+
+
 @router.post("/{case_id}/submit", responses=documented(400, 404, 409), response_model=dict[str, Any])
 async def submit_case(request: Request, caller: Writer, case_id: str, body: MoveBody) -> JSONResponse:
-    """Hand a draft in for review."""
-    return await _move(request, caller, case_id, library.submit, body.why)
+    """Hand a draft in for review; `duplicates` names cases that are told alike, null when that cannot be told."""
+    record = await _moved(request, caller, case_id, library.submit, body.why)
+    shown = {**case_document(record), "duplicates": await _duplicates(request, caller, record.case)}
+    return answer(shown, headers=_etag(record))
+
+
+@router.post("/{case_id}/review", responses=documented(400, 404, 409), response_model=dict[str, Any])
+async def review_case(request: Request, caller: Admin, case_id: str, body: MoveBody) -> JSONResponse:
+    """Take a case from the review queue, so that two reviewers do not read the same one."""
+    return await _move(request, caller, case_id, library.review, body.why)
 
 
 @router.post("/{case_id}/approve", responses=documented(400, 404, 409), response_model=dict[str, Any])
@@ -154,11 +182,25 @@ class Move(Protocol):
 
 
 async def _move(request: Request, caller: Caller, case_id: str, move: Move, why: str) -> JSONResponse:
+    record = await _moved(request, caller, case_id, move, why)
+    return answer(case_document(record), headers=_etag(record))
+
+
+async def _moved(request: Request, caller: Caller, case_id: str, move: Move, why: str) -> CaseRecord:
     async with parts_of(request).store.begin(caller.tenant) as work:
-        (record,) = await move(work, [case_id], by=_name(caller), why=why)
+        (record,) = await move(work, [case_id], by=name_of(caller), why=why)
         if record.status is CaseStatus.PUBLISHED:
             await work.webhooks.emit(WebhookEvent.CASE_PUBLISHED, {"case_id": case_id, "version": record.version})
-    return answer(case_document(record), headers=_etag(record))
+    return record
+
+
+async def _duplicates(request: Request, caller: Caller, case: WarCase) -> list[str] | None:
+    """Warn, never refuse: a search that cannot run is no reason not to take a case in."""
+    try:
+        search = await search_of(request)
+        return list(await told_alike(search, parts_of(request).store, caller.tenant, case))
+    except ZhanqingError:
+        return None
 
 
 def case_document(record: CaseRecord) -> dict[str, Any]:
@@ -203,8 +245,12 @@ def _version(version: CaseVersion, before: CaseVersion | None) -> dict[str, Any]
         **shown,
         "created_at": version.created_at.isoformat(),
         "case": dump(version.case),
-        "changed": {column: {"before": old, "after": new} for column, (old, new) in changed.items()},
+        "changed": _changed(changed),
     }
+
+
+def _changed(columns: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    return {column: {"before": old, "after": new} for column, (old, new) in columns.items()}
 
 
 async def _existing(work: Work, case_id: str) -> CaseRecord:
@@ -222,10 +268,6 @@ def _facets(given: list[str]) -> dict[str, list[str]]:
             raise InputError("api.bad_facet", known="、".join(CASE_COLUMNS))
         facets.setdefault(column, []).append(value)
     return facets
-
-
-def _name(caller: Caller) -> str:
-    return caller.rep_id or caller.principal
 
 
 def _etag(record: CaseRecord) -> dict[str, str]:

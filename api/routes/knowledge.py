@@ -8,16 +8,15 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from api.callers import SECURED, Caller, Reader, Writer
+from api.callers import SECURED, Reader, Writer
 from api.documents import Body, answer
 from api.errors import documented
 from api.idempotency import IdempotentRoute
 from api.parts import parts_of
-from api.rights import refuse_unseen, sees
+from api.rights import refuse_unseen, sees_source
 from domain.errors import NotFoundError
 from domain.lexicon import LexiconEntry
-from domain.sources import Source, SourceKind
-from store.work import Work
+from domain.sources import Source
 from wire.documents import dump, read_lexicon
 
 router = APIRouter(prefix="/v1", tags=["knowledge"], dependencies=SECURED, route_class=IdempotentRoute)
@@ -44,7 +43,7 @@ async def get_source(
         source = await work.sources.get(source_id, version)
         if source is None:
             raise missing
-        seen = await _sees_source(work, caller, source)
+        seen = await sees_source(work, caller, source)
     await refuse_unseen(request, caller, seen=seen, missing=missing, object_kind="source", object_id=source_id)
     return answer(dump(source))
 
@@ -65,13 +64,11 @@ async def put_lexicon(request: Request, caller: Writer, body: LexiconBody) -> JS
         return answer([dump(entry) for entry in await work.lexicons.all()])
 
 
-async def _sees_source(work: Work, caller: Caller, source: Source) -> bool:
-    """A turn is seen by whoever sees its conversation; what is not said by anybody, by all."""
-    if source.kind is not SourceKind.TURN:
-        return True
-    summary = await work.conversations.by_source_part(source.source_id.split(":")[1])
-    if summary is None:
-        return True  # erased: nothing is left to see
-    return await sees(
-        work, caller, rep_id=summary.rep_id, object_kind="conversation", object_id=summary.conversation_id
-    )
+@router.get("/contributors", responses=documented(), response_model=dict[str, Any])
+async def list_contributors(request: Request, caller: Reader) -> JSONResponse:
+    """Return who earned how many points with cases that others used, and which tactics are proven."""
+    async with parts_of(request).store.read(caller.tenant) as work:
+        points = await work.adoptions.points()
+        tactics = await work.adoptions.tactics()
+    shown = [{**dump(tactic), "is_proven": tactic.is_proven} for tactic in tactics]
+    return answer({"contributors": [dump(each) for each in points], "tactics": shown})

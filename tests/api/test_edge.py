@@ -34,6 +34,9 @@ NAMES = {
     "key_id": "nobody",
     "webhook_id": "nobody",
     "event_id": "nobody",
+    "card_id": "nobody",
+    "document_id": "nobody",
+    "competitor": "nobody",
 }
 
 
@@ -61,6 +64,12 @@ WRITES, COACHES, ADMINS = (
     PUT /v1/cases/{case_id}
     POST /v1/cases/{case_id}/submit
     POST /v1/lexicons
+    POST /v1/documents
+    POST /v1/documents/files
+    POST /v1/documents/{document_id}/retire
+    POST /v1/competitor-cards
+    POST /v1/competitor-cards/{competitor}/retire
+    POST /v1/cards
     POST /v1/consents
     """,
     """
@@ -75,6 +84,9 @@ WRITES, COACHES, ADMINS = (
     POST /v1/cases/{case_id}/approve
     POST /v1/cases/{case_id}/reject
     POST /v1/cases/{case_id}/retire
+    POST /v1/cases/{case_id}/review
+    POST /v1/cards/{card_id}/approve
+    POST /v1/cards/{card_id}/retire
     POST /v1/subjects/{subject_id}/export
     POST /v1/subjects/{subject_id}/withdraw
     POST /v1/subjects/{subject_id}/erase
@@ -112,6 +124,10 @@ async def filled(client: httpx.AsyncClient, recording: bytes) -> dict[str, str]:
     asked = await client.post("/v1/ask", json={"text": "怎么回"})
     case = {"id": "case-77", "title": "降本", "outcome": "won", "customer_question": "太贵", "blocker": "预算"}
     await client.post("/v1/cases", json={**case, "talk_track": "先谈排期", "result": "签约"})
+    card = await client.post("/v1/cards", json={"conversation_id": "talk-77", "first_turn": "t1"})
+    await client.post("/v1/documents", json={"id": "doc-77", "title": "手册", "text": "先定排期。"})
+    rival = {"competitor": "云帆-77", "text": "无移动端。", "origin": "官网", "dated_on": "2026-03-01"}
+    await client.post("/v1/competitor-cards", json=rival)
     webhook = await client.post("/v1/webhooks", json={"url": "https://crm.example.com/h"})
     key = await client.post("/v1/api-keys", json={"name": "二号", "scopes": ["read"]})
     return {
@@ -122,6 +138,9 @@ async def filled(client: httpx.AsyncClient, recording: bytes) -> dict[str, str]:
         "decision_id": asked.json()["decision_id"],
         "case_id": "case-77",
         "source_id": "turn:talk-77:t1",
+        "card_id": card.json()["id"],
+        "document_id": "doc-77",
+        "competitor": "云帆-77",
         "subject_id": "acct-77",
         "key_id": key.json()["key_id"],
         "webhook_id": webhook.json()["webhook_id"],
