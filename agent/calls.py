@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.coach import Coach
+from coaching.contact import stop_request
+from coaching.documents import report_document as report_document  # callers look for it beside `keep_report`
 from coaching.metrics import measure
 from coaching.page import render_html
 from coaching.report import Report, build_report
@@ -22,10 +24,9 @@ from domain.conversation import CUSTOMER, Consent, Transcript, Turn
 from domain.lexicon import Lexicon
 from domain.signals import Analysis, Intent, Signal, SignalKind
 from signals.pipeline import SignalDetector
-from speech.progress import Progress
+from speech.progress import Checkpoint, Progress
 from speech.transcriber import Transcriber
 from store.work import Store, Work
-from wire.documents import dump, dump_analysis, dump_transcript
 
 # How much an unanswered objection of this kind costs a deal; a house ranking, used only to pick which one to answer.
 OBJECTION_WEIGHTS: dict[str, float] = {
@@ -53,6 +54,7 @@ class CallFile:
         conversation_id: None takes one from the recording's content, so that the same file is one call.
         roles: Speaker by channel.
         lexicon: Names beside the tenant's own.
+        checkpoint: Where finished stretches are kept, so that a killed digest does not hear them again.
     """
 
     path: Path
@@ -62,6 +64,7 @@ class CallFile:
     lexicon: Lexicon = ()
     account: Account | None = None
     started_at: datetime | None = None
+    checkpoint: Checkpoint | None = None
 
 
 class CallCoach:
@@ -95,6 +98,7 @@ class CallCoach:
             lexicon=lexicon,
             conversation_id=call.conversation_id,
             on_progress=on_progress,
+            checkpoint=call.checkpoint,
         )
         known = replace(heard, consent=call.consent, started_at=call.started_at or heard.started_at)
         return await self.digest_transcript(tenant, known, account=call.account, lexicon=call.lexicon)
@@ -131,7 +135,8 @@ class CallCoach:
         self, tenant: str, transcript: Transcript, analysis: Analysis, account: Account | None, names: Lexicon
     ) -> Report:
         signals, metrics = analysis.signals, analysis.metrics
-        asked = strongest_objection(transcript, signals)
+        # Whoever asked not to be called again is not to be answered with a pitch.
+        asked = None if stop_request(transcript) else strongest_objection(transcript, signals)
         replies = None
         if asked is not None:
             replies = await self._coach.reply(
@@ -170,17 +175,3 @@ def strongest_objection(transcript: Transcript, signals: tuple[Signal, ...]) -> 
     if any(weights.values()):
         return max(turns, key=lambda turn: (weights[turn.id], order[turn.id]))
     return max(turns, key=lambda turn: (len(turn.text) >= 8, order[turn.id]), default=None)
-
-
-def report_document(report: Report) -> dict[str, object]:
-    """Return the report as JSON values: the contract's documents under their names."""
-    envelopes = {"tips": report.tips, "brief": report.brief, "replies": report.replies}
-    return {
-        "conversation": dump_transcript(report.transcript),
-        "analysis": dump_analysis(report.analysis),
-        "summary": dump(report.summary),
-        "alerts": [dump(alert) for alert in report.alerts],
-        "strengths": [dump(strength) for strength in report.strengths],
-        "scorecard": dump(report.scorecard) if report.scorecard else None,
-        **{name: dump(envelope) if envelope else None for name, envelope in envelopes.items()},
-    }

@@ -27,13 +27,14 @@ class RecognitionPlan:
         prompt: Names and terms that may be said.
         language: None lets the first batch decide for the recording.
         fingerprint: Of everything that the result depends on; a checkpoint of another one is not read.
-        batch: Windows recognised together; progress and checkpoints move in such steps.
+        batch: Windows recognised together; progress and checkpoints move in such steps. Four, because the default
+            recogniser decodes four at once: fewer would cost time, more would be lost by a kill.
     """
 
     prompt: str
     language: str | None
     fingerprint: str
-    batch: int = 8
+    batch: int = 4
 
 
 def recognize_windows(

@@ -26,6 +26,7 @@ from store.tenants import check_tenant
 
 _CHUNK = 1 << 20
 _STRAY_AGE_S = 3600.0
+_SCRATCH = ".unfinished"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,21 @@ class Blobs(Repository):
     def drop(self, stored: StoredFile) -> None:
         """Remove bytes that no row will speak of, once the transaction is committed."""
         self._forget_later(stored.name)
+
+    def scratch(self, name: str) -> Path:
+        """Return where unfinished work on a recording may be kept: beside the recordings, so every worker finds it.
+
+        No row speaks of such a file; whoever ends the work drops it, and a sweep takes one left by a crash.
+
+        Raises:
+            MissingError: This process was given no blob folder.
+        """
+        return self._given().path(self._tenant, f"{name}{_SCRATCH}")
+
+    def drop_scratch(self, name: str) -> None:
+        """Remove unfinished work, once the transaction is committed; none there is fine."""
+        if self._folder is not None:
+            self._forget_later(f"{name}{_SCRATCH}")
 
     async def get(self, content_hash: str) -> Blob | None:
         """Return what is known of a stored file, or None."""

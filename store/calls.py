@@ -176,6 +176,7 @@ class Calls(Repository):
         if call.job_id is not None:
             await Jobs(self._scope).cancel(call.job_id)
         await self._set(call_id, blob_hash=None, erased_at=self._now())
+        self._blobs.drop_scratch(call_id)
         shared = select(CallRow.call_id).where(CallRow.blob_hash == call.blob_hash)
         if call.blob_hash is not None and await self._session.scalar(shared) is None:
             await self._blobs.erase(call.blob_hash)

@@ -10,6 +10,7 @@ from agent.calls import CallCoach, CallFile, keep_report
 from coaching.metrics import measure
 from domain.errors import ConflictError, InputError
 from domain.signals import Analysis
+from speech.checkpoints import FileCheckpoint
 from store.calls import DIGEST_CALL, Call
 from store.conversations import DIGEST_CONVERSATION
 from store.webhook_urls import WebhookUrls
@@ -56,6 +57,7 @@ def call_handler(calls: Callable[[], CallCoach]) -> Handler:
             await work.conversations.put(about)
             await keep_report(work, report)
             await work.webhooks.emit(WebhookEvent.CALL_COMPLETED, {"call_id": call.call_id})
+            work.blobs.drop_scratch(call.call_id)
 
     return digest_call
 
@@ -83,8 +85,9 @@ def conversation_handler(detector: Callable[[], SignalDetector]) -> Handler:
 
 
 async def tell_failure(work: Work, job: Job) -> None:
-    """Let subscribers know of a call that could not be listened to."""
+    """Let subscribers know of a call that could not be listened to, and drop what was heard of it."""
     if job.kind == DIGEST_CALL:
+        work.blobs.drop_scratch(str(job.payload["call_id"]))
         await work.webhooks.emit(WebhookEvent.CALL_FAILED, {"call_id": job.payload["call_id"], "reason": job.reason})
 
 
@@ -103,6 +106,7 @@ async def _call_file(run: JobRun) -> CallFile:
         if consent.status != "granted":
             raise ConflictError("zhanqing.consent_gone")
         path = await work.blobs.path(call.blob_hash)
+        heard_before = FileCheckpoint(work.blobs.scratch(call.call_id))
         account: Account | None = None
         if call.details.account_id:
             account = await work.accounts.get(call.details.account_id)
@@ -113,4 +117,5 @@ async def _call_file(run: JobRun) -> CallFile:
         roles=call.details.roles,
         account=account,
         started_at=call.details.started_at,
+        checkpoint=heard_before,
     )
