@@ -1,0 +1,159 @@
+"""An envelope as a rep reads it in a chat: numbered marks in the text, the quotes and where they are from beneath."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+from bots.outgoing import Button, Card
+from domain.sources import Citation
+from domain.suggestions import Claim, Envelope, FeedbackAction, Suggestion, SuggestionKind
+
+MOST_SOURCES = 12
+"""Sources written out beneath an answer; a phone's screen holds no more, and why shows all."""
+_MARKUP = re.compile(r"([\\`*_\[\]<>])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """What a chat shows for an envelope: CommonMark, and buttons where there is something to press."""
+
+    text: str
+    card: Card | None = None
+
+
+@dataclass(slots=True)
+class _Marks:
+    """Numbers citations in the order in which a reader meets them; the same span keeps its number."""
+
+    cited: dict[tuple[str, int, int], Citation] = field(default_factory=dict)
+
+    def of(self, claim: Claim) -> str:
+        return "".join(f"[{self._number(citation)}]" for citation in claim.citations)
+
+    def _number(self, citation: Citation) -> int:
+        key = (citation.source_id, citation.start, citation.end)
+        self.cited.setdefault(key, citation)
+        return list(self.cited).index(key) + 1
+
+
+def render(envelope: Envelope, lang: str = "zh") -> Rendered:
+    """Return an envelope as chat text and card; an abstention has its reason and no buttons."""
+    if envelope.abstained:
+        return Rendered(text="\n\n".join([plain(envelope.reason or ""), *_tail(envelope, lang)]))
+    marks = _Marks()
+    blocks = [*_head(envelope, lang), *_suggestions(envelope, marks, lang), _sources(marks, lang)]
+    return Rendered(text="\n\n".join([*blocks, *_tail(envelope, lang)]), card=_card(envelope, lang))
+
+
+def render_sentence(claim: Claim, number: int) -> str:
+    """Return one verified sentence with its source right behind it, for a stream that is still being written."""
+    return f"{plain(claim.text)}[{number}]"
+
+
+def plain(text: str) -> str:
+    """Return text that no client reads as markup or as a mention: words of others stay words."""
+    return _MARKUP.sub(r"\\\1", text)
+
+
+def word(name: str, lang: str = "zh", **values: object) -> str:
+    """Return one of the chat's own lines."""
+    return _lines(lang)[name].format(**values)
+
+
+def feedback_key(action: FeedbackAction, decision_id: str, suggestion_id: str = "") -> str:
+    """Return a button's key; `read_feedback_key` reads it back."""
+    return ":".join(part for part in (action.value, decision_id, suggestion_id) if part)
+
+
+def read_feedback_key(key: str) -> tuple[FeedbackAction, str, str | None] | None:
+    """Return action, decision and suggestion of a button's key; None where it is not one of ours."""
+    action, _, rest = key.partition(":")
+    decision_id, _, suggestion_id = rest.partition(":")
+    if action not in set(FeedbackAction) or not decision_id:
+        return None
+    return FeedbackAction(action), decision_id, suggestion_id or None
+
+
+def _head(envelope: Envelope, lang: str) -> Iterator[str]:
+    heads = {SuggestionKind.REPLY: "replies", SuggestionKind.BRIEF: "brief", SuggestionKind.TIPS: "tips"}
+    if envelope.kind in heads:
+        yield word(heads[envelope.kind], lang)
+
+
+def _suggestions(envelope: Envelope, marks: _Marks, lang: str) -> Iterator[str]:
+    numbered = envelope.kind is SuggestionKind.REPLY
+    for number, suggestion in enumerate(envelope.suggestions, start=1):
+        title = f"{number} · {plain(suggestion.tactic)}" if numbered else plain(suggestion.tactic)
+        lines = [f"**{title}**"] if envelope.kind is not SuggestionKind.ASK else []
+        lines.append(_marked(suggestion, marks))
+        messages = dict.fromkeys(note.message for note in suggestion.compliance)
+        lines += [word("compliance", lang, message=plain(message)) for message in messages]
+        yield "\n".join(lines)
+
+
+def _marked(suggestion: Suggestion, marks: _Marks) -> str:
+    return "".join(plain(claim.text) + marks.of(claim) for claim in suggestion.claims)
+
+
+def _sources(marks: _Marks, lang: str) -> str:
+    shown = list(marks.cited.values())[:MOST_SOURCES]
+    lines = [word("sources", lang)]
+    for number, citation in enumerate(shown, start=1):
+        lines += [f"[{number}] {_origin(citation, lang)}", f"> “{plain(citation.quote)}”"]
+    left = len(marks.cited) - len(shown)
+    return "\n".join([*lines, *([word("more_sources", lang, count=left)] if left else [])])
+
+
+def _origin(citation: Citation, lang: str) -> str:
+    kind = _lines(lang).get(citation.source_kind.value, citation.source_kind.value)
+    version = word("version", lang, version=citation.version)
+    return f"{kind}《{plain(citation.title)}》{version}"
+
+
+def _tail(envelope: Envelope, lang: str) -> Iterator[str]:
+    if envelope.missing:
+        yield word("missing", lang, questions=" ".join(plain(question) for question in envelope.missing))
+    if envelope.notes:
+        yield word("notes", lang, notes=" ".join(plain(note) for note in envelope.notes))
+    yield plain(envelope.label)
+
+
+def _card(envelope: Envelope, lang: str) -> Card:
+    """Make the card beneath an answer: what the rep thinks of it goes on record."""
+    is_reply = envelope.kind is SuggestionKind.REPLY
+    return Card(
+        task_id=envelope.decision_id,
+        title=word("card_title_reply" if is_reply else "card_title_answer", lang),
+        lines=(word("commands_reply" if is_reply else "commands_answer", lang),),
+        buttons=(*_accept_buttons(envelope, lang), *_other_buttons(envelope.decision_id, lang)),
+    )
+
+
+def _accept_buttons(envelope: Envelope, lang: str) -> Sequence[Button]:
+    if envelope.kind is not SuggestionKind.REPLY:
+        return [Button(text=word("accept", lang), key=feedback_key(FeedbackAction.ACCEPT, envelope.decision_id))]
+    return [
+        Button(
+            text=word("accept_number", lang, number=number),
+            key=feedback_key(FeedbackAction.ACCEPT, envelope.decision_id, suggestion.id),
+            style=1,
+        )
+        for number, suggestion in enumerate(envelope.suggestions[:3], start=1)
+    ]
+
+
+def _other_buttons(decision_id: str, lang: str) -> Sequence[Button]:
+    others = (FeedbackAction.EDIT, FeedbackAction.REJECT, FeedbackAction.CHALLENGE)
+    return [Button(text=word(one.value, lang), key=feedback_key(one, decision_id), style=2) for one in others]
+
+
+@cache
+def _lines(lang: str) -> dict[str, str]:
+    table = tomllib.loads((files("bots") / "lines.toml").read_text(encoding="utf-8"))
+    lines: dict[str, str] = table[lang if lang in table else "zh"]
+    return lines
