@@ -12,6 +12,7 @@ from store.calls import Calls
 from store.cases import Cases
 from store.chat_answers import ChatAnswers
 from store.chat_people import ChatPeople
+from store.chat_threads import ChatThreads
 from store.consents import Consents
 from store.conversations import Conversations
 from store.corpus import Corpus
@@ -147,6 +148,11 @@ class Work:
     def chat_people(self) -> ChatPeople:
         """Who the senders in chats are."""
         return ChatPeople(self.scope)
+
+    @cached_property
+    def chat_threads(self) -> ChatThreads:
+        """What chats are about at present."""
+        return ChatThreads(self.scope)
 
     @cached_property
     def people(self) -> People:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from store.columns import Base
-from store.tables_chats import ChatAnswerRow, ChatBindingRow, ChatCodeRow
+from store.tables_chats import ChatAnswerRow, ChatBindingRow, ChatCodeRow, ChatThreadRow
 from store.tables_conversations import (
     AnalysisRow,
     CallRow,
@@ -72,6 +72,7 @@ __all__ = [
     "ChatAnswerRow",
     "ChatBindingRow",
     "ChatCodeRow",
+    "ChatThreadRow",
     "ConsentRow",
     "ContactRow",
     "ConversationRow",

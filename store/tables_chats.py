@@ -37,6 +37,18 @@ class ChatCodeRow(TenantOwned):
     used_at: Mapped[datetime | None]
 
 
+class ChatThreadRow(TenantOwned):
+    """What a conversation with the coach is about at present."""
+
+    __tablename__ = "chat_threads"
+    __table_args__ = (belongs_to_tenant(),)
+
+    thread_key: Mapped[str] = identifier(primary_key=True)
+    account_id: Mapped[str | None] = identifier()
+    drill_id: Mapped[str | None] = identifier()
+    updated_at: Mapped[datetime]
+
+
 class ChatAnswerRow(TenantOwned):
     """An answer as far as it has come, and how much of it was shown.
 

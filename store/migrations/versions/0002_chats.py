@@ -54,6 +54,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "digest", name="pk_chat_codes"),
     )
     op.create_table(
+        "chat_threads",
+        sa.Column("tenant_id", identifier(), nullable=False),
+        sa.Column("thread_key", identifier(), nullable=False),
+        sa.Column("account_id", identifier(), nullable=True),
+        sa.Column("drill_id", identifier(), nullable=True),
+        sa.Column("updated_at", instant(), nullable=False),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"], name="fk_chat_threads_tenant_id"),
+        sa.PrimaryKeyConstraint("tenant_id", "thread_key", name="pk_chat_threads"),
+    )
+    op.create_table(
         "chat_answers",
         sa.Column("tenant_id", identifier(), nullable=False),
         sa.Column("answer_id", identifier(), nullable=False),
@@ -97,5 +107,6 @@ def downgrade() -> None:
     with op.batch_alter_table("jobs") as jobs:
         jobs.drop_column("serial_key")
     op.drop_table("chat_answers")
+    op.drop_table("chat_threads")
     op.drop_table("chat_codes")
     op.drop_table("chat_bindings")
