@@ -9,8 +9,15 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from api.console import advice as console_advice
+from api.console import calls as console_calls
+from api.console import cases as console_cases
+from api.console import operations as console_operations
+from api.console import signing_in
+from api.console.answers import problem_page
 from api.errors import OPENAI_PATHS, Problem, install_error_handlers
 from api.parts import ApiParts
+from api.rate_limit import MemoryRateLimiter
 from api.requests import BodyLimit, RequestEdge, RequestFigures
 from api.routes import (
     calls,
@@ -44,7 +51,14 @@ ROUTERS = (
     privacy.router,
     integrations.router,
     openai.router,
+    signing_in.router,
+    console_calls.router,
+    console_cases.router,
+    console_advice.router,
+    console_operations.router,
 )
+
+SIGN_INS_PER_MINUTE = 30
 
 
 def create_app(parts: ApiParts, *, lifespan: Lifespan | None = None) -> FastAPI:
@@ -73,6 +87,8 @@ def create_app(parts: ApiParts, *, lifespan: Lifespan | None = None) -> FastAPI:
     )
     app.state.parts = parts
     app.state.figures = RequestFigures()
+    app.state.sign_ins = MemoryRateLimiter(SIGN_INS_PER_MINUTE)
+    app.state.console_problem = problem_page
     install_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 PROBLEM = "application/problem+json"
 OPENAI_PATHS = ("/v1/chat/", "/v1/models")
+CONSOLE_PATH = "/console"
 
 STATUSES: tuple[tuple[type[ZhanqingError], int], ...] = (
     (ConflictError, 409),
@@ -48,6 +49,7 @@ STATUSES: tuple[tuple[type[ZhanqingError], int], ...] = (
 
 STATUSES_BY_CODE: Mapping[str, int] = {
     "api.unauthenticated": 401,
+    "api.not_signed_in": 401,
     "api.too_many_requests": 429,
     "api.precondition_failed": 412,
     "api.not_audio": 415,
@@ -120,7 +122,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-async def _on_ours(request: Request, error: Exception) -> JSONResponse:
+async def _on_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, ZhanqingError)  # noqa: S101  # as registered
     status = status_of(error)
     headers = error.headers if isinstance(error, RefusedError) else {}
@@ -131,7 +133,7 @@ async def _on_ours(request: Request, error: Exception) -> JSONResponse:
     return problem(request, status, error.code, error.line(language_of(request)), headers=headers)
 
 
-async def _on_validation(request: Request, error: Exception) -> JSONResponse:
+async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # as registered
     faults = [Fault(pointer=_pointer(fault["loc"]), detail=fault["msg"]) for fault in error.errors()]
     malformed = any(fault["type"] == "json_invalid" for fault in error.errors())
@@ -141,7 +143,7 @@ async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     return problem(request, status, code, detail, errors=faults)
 
 
-async def _on_http(request: Request, error: Exception) -> JSONResponse:
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # as registered
     code = _PLAIN_CODES.get(error.status_code, "api.malformed")
     detail = text(code, language_of(request), faults="")
@@ -158,7 +160,7 @@ def allowed_methods(request: Request) -> str:
     return ", ".join(sorted({method.upper() for item in matching for method in item}))
 
 
-async def _on_unforeseen(request: Request, error: Exception) -> JSONResponse:
+async def _on_unforeseen(request: Request, error: Exception) -> Response:
     """The outer edge of the process; the exception's own text may hold customer words and is not logged."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -176,8 +178,12 @@ def problem(
     *,
     headers: Mapping[str, str] | None = None,
     errors: Sequence[Fault] | None = None,
-) -> JSONResponse:
+) -> Response:
     """Return an error in the shape of the route's own world."""
+    if request.url.path.startswith(CONSOLE_PATH) and hasattr(request.app.state, "console_problem"):
+        shown: Response = request.app.state.console_problem(request, status, code, detail)
+        shown.headers.update({name: each for name, each in (headers or {}).items() if name != "content-type"})
+        return shown
     request_id = getattr(request.state, "request_id", "")
     headers = {**(headers or {}), "x-request-id": request_id}
     if request.url.path.startswith(OPENAI_PATHS):

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 
 from fastapi import Request
 
+from api.console.options import ConsoleOptions
 from api.rate_limit import RateLimiter
 from domain.accounts import Account, Deal
 from domain.conversation import Transcript
@@ -104,6 +105,11 @@ class ApiParts(Protocol):
     @property
     def webhook_urls(self) -> WebhookUrls:
         """Which addresses may be subscribed."""
+        ...
+
+    @property
+    def console(self) -> ConsoleOptions:
+        """What is set about the console."""
         ...
 
     @property

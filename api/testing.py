@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from api.app import create_app
+from api.console.options import ConsoleOptions
 from api.parts import ApiLimits, Coach
 from api.rate_limit import MemoryRateLimiter, RateLimiter
 from domain.accounts import Account, Deal
@@ -144,6 +145,7 @@ class TestParts:
     limits: ApiLimits = field(default_factory=ApiLimits)
     limiter: RateLimiter = field(default_factory=lambda: MemoryRateLimiter(100_000))
     webhook_urls: WebhookUrls = field(default_factory=WebhookUrls)
+    console: ConsoleOptions = field(default_factory=ConsoleOptions)
 
 
 async def key_for(

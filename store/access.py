@@ -14,7 +14,7 @@ from store.tables import AccessRow, GrantRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessEvent:
-    """One decision about access; `why` is a code, e.g. `missing_scope`."""
+    """One decision about access; `why` is a code, e.g. `missing_scope`; `at` is filled in by the log."""
 
     principal: str
     action: str
@@ -22,6 +22,7 @@ class AccessEvent:
     object_id: str
     allowed: bool
     why: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ class Access(Repository):
                 object_id=row.object_id,
                 allowed=row.allowed,
                 why=row.why,
+                at=row.at,
             )
             for row in rows
         ]

@@ -11,8 +11,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from api.app import create_app
+from api.console.options import ConsoleOptions, OidcOptions
 from api.parts import ApiLimits
 from api.rate_limit import MemoryRateLimiter
+from domain.errors import InputError
 from store.webhook_urls import WebhookUrls
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from agent.coach import Coach
     from retrieval.search import CaseSearch
     from zhanqing.bootstrap import Parts
+    from zhanqing.settings import Settings
     from zhanqing.worker.broker import BrokerWorker
     from zhanqing.worker.inprocess import InProcessWorker
     from zhanqing.worker.runs import JobRunner
@@ -37,6 +40,7 @@ class ServedParts:
         self.limits = ApiLimits(max_upload_bytes=chosen.max_upload_bytes, cors_origins=chosen.cors_origins)
         self.limiter = MemoryRateLimiter(self.limits.requests_per_minute)
         self.webhook_urls = WebhookUrls()
+        self.console = console_options(parts.settings)
 
     @property
     def coach(self) -> Coach:
@@ -47,6 +51,25 @@ class ServedParts:
     def search(self) -> CaseSearch:
         """Search over published war cases."""
         return self._parts.search
+
+
+def console_options(settings: Settings) -> ConsoleOptions:
+    """Return what is set about the console; signing in through a provider needs its issuer and our side of it."""
+    chosen, oidc = settings.console, settings.oidc
+    provider = None
+    if oidc.issuer is not None:
+        if not (oidc.client_id and oidc.client_secret and oidc.redirect_url):
+            raise InputError("zhanqing.oidc_incomplete")
+        provider = OidcOptions(
+            issuer=oidc.issuer.rstrip("/"),
+            client_id=oidc.client_id,
+            client_secret=oidc.client_secret.get_secret_value(),
+            redirect_url=oidc.redirect_url,
+            name=oidc.name,
+            claim=oidc.claim,
+            tenant=oidc.tenant,
+        )
+    return ConsoleOptions(time_zone=chosen.time_zone, secure_cookies=chosen.secure_cookies, oidc=provider)
 
 
 def make_app(parts: Parts) -> FastAPI:

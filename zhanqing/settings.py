@@ -10,9 +10,10 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, Self
+from zoneinfo import available_timezones
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import InputError
@@ -100,6 +101,32 @@ class ApiSettings(_Group):
     cors_origins: tuple[str, ...] = Field(default=(), description="Origins allowed to call from a browser.")
 
 
+class OidcSettings(_Group):
+    """Signing in to the console through the company's OpenID provider; off while `issuer` is absent."""
+
+    issuer: str | None = Field(default=None, description="Address of the OpenID provider, https://…")
+    name: str = Field(default="OIDC", description="What the sign-in button calls it.")
+    client_id: str = Field(default="", description="Client id registered with the provider.")
+    client_secret: SecretStr | None = Field(default=None, description="Client secret registered with the provider.")
+    redirect_url: str = Field(default="", description="Our callback: https://…/console/oidc/callback.")
+    claim: str = Field(default="email", description="Claim of the ID token that is the login here.")
+    tenant: str = Field(default="default", description="Tenant whose users sign in through it.")
+
+
+class ConsoleSettings(_Group):
+    """The console in the browser."""
+
+    time_zone: str = Field(default="Asia/Shanghai", description="IANA time zone in which times are shown.")
+    secure_cookies: bool = Field(default=False, description="Cookies over https only; set it behind a TLS proxy.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("no such IANA time zone")
+        return name
+
+
 class Settings(BaseSettings):
     """All settings, from the environment only."""
 
@@ -122,6 +149,8 @@ class Settings(BaseSettings):
     llm: LlmSettings = LlmSettings()
     signals: SignalsSettings = SignalsSettings()
     api: ApiSettings = ApiSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    oidc: OidcSettings = OidcSettings()
 
     @property
     def database_url(self) -> str:

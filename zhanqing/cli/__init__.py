@@ -39,6 +39,7 @@ app.add_typer(kb.app, name="kb", help="战例库：导入、检索、统计。 W
 app.add_typer(trust.source_app, name="source", help="出处：查看原文。 Sources.")
 app.add_typer(trust.audit_app, name="audit", help="审计：校验决策链。 Audit.")
 app.add_typer(operating.key_app, name="key", help="接口密钥。 API keys.")
+app.add_typer(operating.user_app, name="user", help="控制台用户。 Console users.")
 app.add_typer(operating.db_app, name="db", help="数据库：升级、备份、恢复。 Database.")
 app.add_typer(operating.jobs_app, name="jobs", help="任务：查看、重试。 Jobs.")
 app.command()(transcription.transcribe)

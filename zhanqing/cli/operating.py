@@ -1,13 +1,15 @@
-"""`zhanqing key`, `db` and `jobs`: what an operator does beside the running service."""
+"""`zhanqing key`, `user`, `db` and `jobs`: what an operator does beside the running service."""
 
 from __future__ import annotations
 
+import sys
+from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from domain.errors import InputError
+from domain.errors import InputError, NotFoundError
 from domain.messages import text
 from zhanqing.cli.options import Lang, Tenant
 from zhanqing.cli.output import say
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from zhanqing.bootstrap import Parts
 
 key_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+user_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 db_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 jobs_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -72,6 +75,77 @@ def revoke_key(
         say(text("zhanqing.key_gone", parts.lang, key_id=key.key_id))
 
     run_opened(lang, revoke)
+
+
+@user_app.command("add")
+def add_user(
+    login: Annotated[str, typer.Argument(help="账号。 Login.")],
+    role: Annotated[str, typer.Option("--role", help="rep|manager|admin")] = "rep",
+    rep: Annotated[str | None, typer.Option("--rep", help="对应的销售编号。 Which rep they are.")] = None,
+    team: Annotated[str | None, typer.Option("--team", help="主管看哪个团队。 The team a manager sees.")] = None,
+    oidc: Annotated[bool, typer.Option("--oidc", help="只用统一登录，不设密码。 No password; OIDC only.")] = False,
+    tenant: Tenant = "default",
+    lang: Lang = None,
+) -> None:
+    """添加控制台用户；密码从终端或标准输入读取。 Add a console user; the password is read, never an argument."""
+
+    async def add(parts: Parts) -> None:
+        from store.keys import Role
+        from store.passwords import hash_password
+
+        known = [each for each in Role if each is not Role.INTEGRATION]
+        if role not in known:
+            raise InputError("zhanqing.unknown_role", role=role, known=", ".join(known))
+        kept = None if oidc else hash_password(_read_password(parts.lang))
+        async with parts.store.begin(tenant) as work:
+            user = await work.users.create(login, role=Role(role), password_hash=kept, rep_id=rep, team_id=team)
+        say(text("zhanqing.user_added", parts.lang, login=user.login, role=user.role.value))
+
+    run_opened(lang, add)
+
+
+@user_app.command("list")
+def list_users(tenant: Tenant = "default", lang: Lang = None) -> None:
+    """列出控制台用户。 List the console users."""
+
+    async def show(parts: Parts) -> None:
+        async with parts.store.read(tenant) as work:
+            users = await work.users.all()
+        for user in users:
+            state = text("zhanqing.key_revoked" if user.disabled_at else "zhanqing.key_good", parts.lang)
+            say(f"{user.login:<24}  {user.role.value:<8}  {state}  {user.rep_id or '—'}")
+
+    run_opened(lang, show)
+
+
+@user_app.command("password")
+def set_password(
+    login: Annotated[str, typer.Argument(help="账号。 Login.")], tenant: Tenant = "default", lang: Lang = None
+) -> None:
+    """换密码，并退出这个人所有的登录。 Set a password and end every session of that user."""
+
+    async def change(parts: Parts) -> None:
+        from store.passwords import hash_password
+
+        kept = hash_password(_read_password(parts.lang))
+        async with parts.store.begin(tenant) as work:
+            user = await work.users.by_login(login)
+            if user is None:
+                raise NotFoundError("store.no_user")
+            await work.users.set_password(user.user_id, kept)
+        say(text("zhanqing.user_password_set", parts.lang, login=user.login))
+
+    run_opened(lang, change)
+
+
+def _read_password(lang: str) -> str:
+    """Ask twice on a terminal; else take the first line of standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first = getpass(text("zhanqing.ask_password", lang) + ": ")
+    if getpass(text("zhanqing.ask_password", lang) + ": ") != first:
+        raise InputError("zhanqing.password_mismatch")
+    return first
 
 
 @db_app.command("upgrade")
