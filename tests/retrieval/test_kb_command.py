@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from domain.errors import InputError
+from domain.errors import ConflictError, InputError
 from language.testing import HashingEncoder
 from zhanqing import bootstrap
 from zhanqing.cli import kb
@@ -121,3 +121,57 @@ def test_wrong_use_is_one_clear_error(run: Run, words: list[str], code: str) -> 
     with pytest.raises(InputError) as failure:
         run(*words)
     assert failure.value.code == code
+
+
+def test_cases_go_through_the_review_and_are_withdrawn(run: Run, tmp_path: Path) -> None:
+    lines = SAMPLES.read_text(encoding="utf-8").splitlines()
+    path = tmp_path / "cases.jsonl"
+    path.write_text("\n".join(lines[:2]), encoding="utf-8")
+    run("import", path)
+    one = json.loads(lines[0])["id"]
+    assert "没有待评审" in run("queue").stdout
+    run("submit", one)
+    assert [row["case_id"] for row in json.loads(run("queue", "--json").stdout)] == [one]
+    run("review", one)
+    run("return", one, "--why", "补充证据")
+    run("submit", one)
+    assert "published" in run("publish", one).stdout
+    assert len(hits(run("search", "客户", "--json"))) == 1
+    run("withdraw", one, "--why", "价格过期")
+    assert hits(run("search", "客户", "--json")) == []
+
+
+def test_one_that_cannot_take_the_step_leaves_all_where_they_stand(run: Run) -> None:
+    run("import", SAMPLES)
+    with pytest.raises(ConflictError):
+        run("review", "C-0001", "C-0002")
+    assert json.loads(run("queue", "--json").stdout) == []
+
+
+def test_a_resubmitted_copy_is_warned_of(run: Run, tmp_path: Path) -> None:
+    run("import", SAMPLES, "--publish")
+    copy = {**json.loads(SAMPLES.read_text(encoding="utf-8").splitlines()[0]), "id": "C-9999"}
+    path = tmp_path / "copy.jsonl"
+    path.write_text(json.dumps(copy), encoding="utf-8")
+    run("import", path)
+    assert "C-0001" in run("submit", "C-9999").stderr
+
+
+def test_what_changed_is_shown_between_versions(run: Run, tmp_path: Path) -> None:
+    run("import", SAMPLES)
+    changed = {**json.loads(SAMPLES.read_text(encoding="utf-8").splitlines()[0]), "result": "提前两天上线。"}
+    path = tmp_path / "changed.jsonl"
+    path.write_text(json.dumps(changed), encoding="utf-8")
+    run("import", path)
+    shown = json.loads(run("diff", "C-0001", "--json").stdout)
+    assert (shown["before"], shown["after"], list(shown["changed"])) == (1, 2, ["result"])
+    assert "+ 提前两天上线。" in run("diff", "C-0001").stdout
+    assert json.loads(run("points", "--json").stdout) == {"contributors": [], "tactics": []}
+
+
+def test_price_lists_and_competitor_cards_are_sources(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "yunfan.md"
+    path.write_text("云帆标准版无移动端。", encoding="utf-8")
+    assert "doc:yunfan" in run("import", path, "--publish", "--kind", "price_list").stdout
+    kept = run("competitor", "云帆", path, "--origin", "官网", "--dated-on", "2026-03-01")
+    assert "card:云帆" in kept.stdout

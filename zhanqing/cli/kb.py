@@ -1,15 +1,15 @@
-"""`zhanqing kb`: import war cases and documents, search them, count them."""
+"""`zhanqing kb`: import war cases and documents, search them, count them; their review is `kb_review`."""
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from domain.errors import InputError, MissingError
 from domain.messages import text
+from zhanqing.cli import kb_review
 from zhanqing.cli.batch import Row, run_batch
 from zhanqing.cli.options import BatchIn, BatchOut, Lang, Tenant, batch_files, subject
 from zhanqing.cli.output import STDOUT, say, warn, write_json
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
     from zhanqing.bootstrap import Parts
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+for name, command in {
+    "queue": kb_review.queue,
+    "submit": kb_review.submit,
+    "review": kb_review.review,
+    "publish": kb_review.publish,
+    "return": kb_review.send_back,
+    "withdraw": kb_review.withdraw,
+    "diff": kb_review.diff,
+    "points": kb_review.points,
+    "competitor": kb_review.competitor,
+}.items():
+    app.command(name)(command)
 
 SEARCH_KEYS = frozenset({"text", "k", "facets"})
 SHOWN_PASSAGES = 5
@@ -29,6 +41,7 @@ DEFAULT_K = 5
 MAX_K = 1_000
 _SHOWN_FAULTS = 50
 
+DocumentKind = Literal["document", "policy", "price_list", "product"]
 JsonFlag = Annotated[bool, typer.Option("--json", help="输出 JSON。 Print JSON.")]
 Facets = Annotated[list[str] | None, typer.Option("--facet", metavar="K=V", help="筛选，可多个。 Filter.")]
 TopK = Annotated[int, typer.Option("-k", min=1, max=MAX_K, help="几个战例。 How many cases.")]
@@ -39,6 +52,7 @@ def import_files(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE…", help="csv xlsx jsonl md txt docx pdf")],
     publish: Annotated[bool, typer.Option("--publish", help="导入后发布。 Publish what is imported.")] = False,
     partial: Annotated[bool, typer.Option("--partial", help="跳过有问题的行。 Import the good rows only.")] = False,
+    kind: Annotated[DocumentKind, typer.Option("--kind", help="文档的种类。 What the documents are.")] = "document",
     tenant: Tenant = "default",
     lang: Lang = None,
 ) -> None:
@@ -49,11 +63,11 @@ def import_files(
         from retrieval.importing import CASE_SUFFIXES, check_files, import_cases, refuse_unknown_suffixes
 
         refuse_unknown_suffixes(paths, CASE_SUFFIXES | DOCUMENT_SUFFIXES)
-        documents = [read_document(path) for path in paths if path.suffix.lower() in DOCUMENT_SUFFIXES]
+        documents = [read_document(path, kind=kind) for path in paths if path.suffix.lower() in DOCUMENT_SUFFIXES]
         if documents and not publish:
             raise InputError("retrieval.document_needs_publish", file=documents[0].document.origin)
         checked = check_files([path for path in paths if path.suffix.lower() in CASE_SUFFIXES])
-        by = _me()
+        by = kb_review.me()
         report = await import_cases(
             parts.store, tenant, checked, by=by, is_published=publish, is_partial=partial, on_progress=_progress()
         )
@@ -196,14 +210,6 @@ def _facet_options(options: list[str]) -> dict[str, list[str]]:
             raise InputError("retrieval.bad_facet_option")
         wanted.setdefault(column.strip(), []).append(value.strip())
     return wanted
-
-
-def _me() -> str:
-    """Who runs the command, for the case's history."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "cli"
 
 
 async def _warm(parts: Parts, tenant: str) -> None:
