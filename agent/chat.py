@@ -6,23 +6,25 @@ else is in the decision log, under the id that is kept here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
 
 from langgraph.channels import UntrackedValue
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import StreamWriter
 
 from agent.commands import Step, StepKind, chat_words, read_step, subject_of
 from agent.explaining import explain_lines
 from domain.accounts import Account
 from domain.conversation import Transcript
-from domain.suggestions import Decision, Envelope
+from domain.lexicon import Lexicon
+from domain.suggestions import Decision, Envelope, StartedOver, SuggestionKind, VerifiedSentence
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
-    from agent.coach import Coach
+    from agent.coach import Around, Coach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +37,26 @@ class ChatAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatMessage:
-    """A rep's line with what it is about, if the channel knows."""
+    """A rep's line with what it is about, if the channel knows.
+
+    Attributes:
+        key: The same key again gets the same answer, as a job that runs twice needs.
+        is_quote: The line is a customer's own words, handed on: what is wanted is a reply to them.
+    """
 
     tenant: str
     thread: str
     text: str
     account: Account | None = None
     conversations: tuple[Transcript, ...] = ()
+    lexicon: Lexicon = ()
+    rep_id: str | None = None
+    key: str = ""
+    is_quote: bool = False
+
+
+ChatEvent = VerifiedSentence | StartedOver | ChatAnswer
+"""What a streamed line of a chat is made of; the answer comes last and is whole."""
 
 
 class ChatState(TypedDict, total=False):
@@ -78,28 +93,65 @@ class CoachChat:
         answer: ChatAnswer = state["answer"]
         return answer
 
-    async def _understand(self, state: ChatState) -> dict[str, Any]:
-        return {"step": read_step(state["message"].text, last_subject=state.get("last_subject", ""))}
+    async def talk(self, message: ChatMessage) -> AsyncIterator[ChatEvent]:
+        """Answer one line sentence by sentence, each as soon as it is verified; the whole answer comes last."""
+        config: Any = {"configurable": {"thread_id": f"{message.tenant}:{message.thread}"}}
+        answer: ChatAnswer | None = None
+        async for part in self._graph.astream({"message": message}, config, stream_mode=["custom", "values"]):
+            mode, event = cast("tuple[str, Any]", part)
+            if mode == "custom":
+                yield event
+            else:
+                answer = event.get("answer", answer)
+        if answer is None:
+            raise RuntimeError("the graph ended without an answer")
+        yield answer
 
-    async def _respond(self, state: ChatState) -> dict[str, Any]:
+    async def _understand(self, state: ChatState) -> dict[str, Any]:
+        message = state["message"]
+        if message.is_quote:
+            return {"step": Step(kind=StepKind.REPLY, text=message.text)}
+        return {"step": read_step(message.text, last_subject=state.get("last_subject", ""))}
+
+    async def _respond(self, state: ChatState, writer: StreamWriter) -> dict[str, Any]:
         message, step = state["message"], state["step"]
         if step.kind is StepKind.HELP:
             return {"answer": ChatAnswer(lines=(chat_words("help"),))}
         if step.kind is StepKind.WHY:
             lines = await self._why(message.tenant, state.get("last_decision_id", ""), step.number)
             return {"answer": ChatAnswer(lines=tuple(lines))}
-        envelope = await self._envelope(message, step)
+        envelope = await self._envelope(message, step, writer)
         subject = subject_of(step.text) if step.kind is StepKind.ASK else ""
         kept = {"last_decision_id": envelope.decision_id, "last_subject": subject or state.get("last_subject", "")}
         return {"answer": ChatAnswer(envelope=envelope), **kept}
 
-    async def _envelope(self, message: ChatMessage, step: Step) -> Envelope:
-        latest = message.conversations[-1] if message.conversations else None
+    async def _envelope(self, message: ChatMessage, step: Step, writer: StreamWriter) -> Envelope:
         if step.kind is StepKind.BRIEF:
-            return await self._coach.brief(message.tenant, conversations=message.conversations, account=message.account)
-        if step.kind is StepKind.REPLY:
-            return await self._coach.reply(message.tenant, step.text, conversation=latest, account=message.account)
-        return await self._coach.ask(message.tenant, step.text, conversation=latest, account=message.account)
+            return await self._coach.brief(
+                message.tenant,
+                conversations=message.conversations,
+                account=message.account,
+                lexicon=message.lexicon,
+                rep_id=message.rep_id,
+                key=message.key,
+            )
+        kind = SuggestionKind.REPLY if step.kind is StepKind.REPLY else SuggestionKind.ASK
+        return await self._streamed(kind, message, step.text, writer)
+
+    async def _streamed(self, kind: SuggestionKind, message: ChatMessage, text: str, writer: StreamWriter) -> Envelope:
+        around: Around = {
+            "conversation": message.conversations[-1] if message.conversations else None,
+            "account": message.account,
+            "lexicon": message.lexicon,
+            "rep_id": message.rep_id,
+            "key": message.key,
+        }
+        stream = self._coach.stream_reply if kind is SuggestionKind.REPLY else self._coach.stream_ask
+        async for event in stream(message.tenant, text, **around):
+            if isinstance(event, Envelope):
+                return event
+            writer(event)
+        raise RuntimeError("the stream ended without an envelope")
 
     async def _why(self, tenant: str, decision_id: str, number: int | None) -> Sequence[str]:
         if not decision_id:

@@ -8,9 +8,10 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from agent.chat import ChatMessage, CoachChat
+from agent.chat import ChatAnswer, ChatMessage, CoachChat
 from agent.coach import Coach
 from agent.commands import StepKind, read_step
+from domain.suggestions import SuggestionKind, VerifiedSentence
 
 
 def line(text: str, *, thread: str = "t1", tenant: str = "default") -> ChatMessage:
@@ -68,3 +69,26 @@ async def test_what_is_kept_of_a_thread_holds_no_answer(coach: Coach) -> None:
     await CoachChat(coach, saver).say(line("轴承厂那单谁负责的？"))
     checkpoint = await saver.aget({"configurable": {"thread_id": "default:t1"}})
     assert set(checkpoint["channel_values"]) == {"last_decision_id", "last_subject"}
+
+
+async def test_a_line_is_answered_sentence_by_sentence_and_then_whole(coach: Coach) -> None:
+    events = [event async for event in CoachChat(coach, InMemorySaver()).talk(line("轴承厂那单合同额多少？"))]
+    *sentences, answer = events
+    assert isinstance(answer, ChatAnswer) and answer.envelope is not None
+    claims = [claim for suggestion in answer.envelope.suggestions for claim in suggestion.claims]
+    assert [event.claim for event in sentences if isinstance(event, VerifiedSentence)] == claims
+    assert claims
+
+
+async def test_a_customers_words_handed_on_are_replied_to_whatever_they_say(coach: Coach) -> None:
+    message = ChatMessage(tenant="default", thread="t1", text="帮助", is_quote=True)
+    answer = await CoachChat(coach, InMemorySaver()).say(message)
+    assert answer.envelope is not None and answer.envelope.kind is SuggestionKind.REPLY
+
+
+async def test_the_same_key_gets_the_same_answer(coach: Coach) -> None:
+    chat = CoachChat(coach, InMemorySaver())
+    message = ChatMessage(tenant="default", thread="t1", text="轴承厂那单合同额多少？", key="msg_1")
+    first, again = await chat.say(message), await chat.say(message)
+    assert first.envelope is not None and again.envelope is not None
+    assert first.envelope.decision_id == again.envelope.decision_id
