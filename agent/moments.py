@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.conversation import CUSTOMER, REP, Transcript, Turn
@@ -34,10 +34,14 @@ _UNANSWERED, _RISKY, _MET_WELL = 0.7, 0.6, 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostMoment:
-    """The customer's words that could have been met better; `cost` orders moments, dearest first."""
+    """The customer's words that could have been met better; `cost` orders moments, dearest first.
+
+    `fault` says how they were met: `unanswered`, `risky`, or empty where nothing more is known.
+    """
 
     turn: Turn
     cost: float
+    fault: str = ""
 
     @property
     def query(self) -> str:
@@ -51,9 +55,9 @@ def lost_moments(transcript: Transcript, signals: Sequence[Signal]) -> list[Lost
     for signal in signals:
         by_turn.setdefault(signal.turn_id, []).append(signal)
     moments = [
-        LostMoment(turn=turn, cost=cost)
-        for turn, answer in _exchanges(transcript)
-        if (cost := _cost(by_turn.get(turn.id, []), by_turn.get(answer.id, []) if answer else [])) > 0
+        LostMoment(turn=turn, cost=cost, fault=_fault(asked, answered))
+        for turn, asked, answered in _noticed(transcript, by_turn)
+        if (cost := _cost(asked, answered)) > 0
     ]
     return sorted(moments, key=lambda moment: -moment.cost)[:MOST_MOMENTS]
 
@@ -65,11 +69,33 @@ def _exchanges(transcript: Transcript) -> Iterator[tuple[Turn, Turn | None]]:
             yield turn, following if following is not None and following.speaker == REP else None
 
 
+def _noticed(
+    transcript: Transcript, by_turn: Mapping[str, Sequence[Signal]]
+) -> Iterator[tuple[Turn, Sequence[Signal], Sequence[Signal]]]:
+    """Yield each customer turn with what was noticed in it and in the rep's answer."""
+    for turn, answer in _exchanges(transcript):
+        yield turn, by_turn.get(turn.id, ()), by_turn.get(answer.id, ()) if answer else ()
+
+
+def _fault(asked: Sequence[Signal], answered: Sequence[Signal]) -> str:
+    if _is_risky(answered):
+        return "risky"
+    return "unanswered" if _is_unanswered(asked) else ""
+
+
+def _is_risky(answered: Sequence[Signal]) -> bool:
+    return any(one.kind is SignalKind.RISK and one.attributes.get("severity") != "note" for one in answered)
+
+
+def _is_unanswered(asked: Sequence[Signal]) -> bool:
+    return any(one.kind is SignalKind.LOGIC_BREAK and one.label == LogicBreak.UNANSWERED for one in asked)
+
+
 def _cost(asked: Sequence[Signal], answered: Sequence[Signal]) -> float:
     cost = max((_OBJECTIONS.get(one.label, 0.0) for one in asked if one.kind is SignalKind.INTENT), default=0.0)
-    if any(one.kind is SignalKind.LOGIC_BREAK and one.label == LogicBreak.UNANSWERED for one in asked):
+    if _is_unanswered(asked):
         cost += _UNANSWERED
-    if cost and any(one.kind is SignalKind.RISK and one.attributes.get("severity") != "note" for one in answered):
+    if cost and _is_risky(answered):
         cost += _RISKY
     if any(one.kind is SignalKind.REP_ACT and one.label in _GOOD_ANSWERS for one in answered):
         cost -= _MET_WELL

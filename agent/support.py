@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from agent.phrasing import stated
@@ -24,6 +25,8 @@ from agent.vectors import Vectors
 from language.quantities import Quantity, quantities
 from language.sentences import clauses, sentences
 from language.tagging import tagged
+
+log = structlog.get_logger(__name__)
 
 _CONTENT_TAGS = "nvaijlzx"
 _PAIR = 2
@@ -58,13 +61,19 @@ class SupportScorer:
     """Scores sentences against their evidence.
 
     Args:
-        vectors: Meaning; without it only the overlap counts, with its own weights.
+        vectors: Meaning; without it, or from another encoder than the shipped weights were fitted with, only the
+            overlap counts, with its own weights.
         model: Weights; by default the shipped ones.
+
+    Raises:
+        ValueError: The given weights were fitted with another encoder.
     """
 
     def __init__(self, vectors: Vectors | None = None, *, model: SupportModel | None = None) -> None:
-        self._vectors = vectors
-        self._model = model or shipped_model("overlap_and_meaning" if vectors else "overlap")
+        if model is not None and model.encoder and (vectors is None or model.encoder != vectors.fingerprint):
+            raise ValueError("these weights were fitted with another encoder")
+        self._vectors = vectors if vectors is not None and (model or _fits(vectors)) else None
+        self._model = model or shipped_model("overlap" if self._vectors is None else "overlap_and_meaning")
 
     @property
     def threshold(self) -> float:
@@ -110,6 +119,14 @@ class SupportScorer:
         similar = self._vectors.of(doubtful) @ self._vectors.of(evidence).T  # (doubtful, parts)
         best = dict(zip(doubtful, similar.max(axis=1).tolist(), strict=True))
         return [best.get(piece, 1.0) for piece in pieces]
+
+
+def _fits(vectors: Vectors) -> bool:
+    """Whether the shipped weights were fitted with these vectors; another encoder's cosines lie elsewhere."""
+    wanted = shipped_model("overlap_and_meaning").encoder
+    if vectors.fingerprint != wanted:
+        log.warning("support.other_encoder", wanted=wanted, found=vectors.fingerprint)
+    return vectors.fingerprint == wanted
 
 
 @cache

@@ -47,7 +47,7 @@ def _tip(task: Task, moment: LostMoment, vectors: Vectors | None, used: set[str]
         tactic=task.shelf.cases[lines[0].origin].title,
         sentences=(said, *better),
         confidence=min(0.9, 0.4 + 0.3 * moment.cost),
-        reason="tips",
+        reason=f"tips.{moment.fault}" if moment.fault else "tips",
         step="tips",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,6 +15,13 @@ HEARTBEAT_S = 10.0
 _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 Result = TypeVar("Result")
+
+
+class _End:
+    """Nothing comes any more."""
+
+
+_END = _End()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +60,26 @@ def last_event_id(request: Request) -> int:
     return int(given) if given.isdecimal() and len(given) < 10 else 0
 
 
-async def heartbeats_until(task: asyncio.Task[Result]) -> AsyncIterator[None]:
-    """Yield now and then while a task runs; whoever stops listening stops the task."""
+async def with_heartbeats(events: AsyncIterator[Result]) -> AsyncIterator[Result | None]:
+    """Yield what comes, and None now and then while nothing does; whoever stops listening stops the source."""
     try:
-        while not task.done():
-            await asyncio.wait([task], timeout=HEARTBEAT_S)
-            if not task.done():
-                yield None
+        while True:
+            coming = started(anext(events, _END))
+            try:
+                while not coming.done():
+                    await asyncio.wait([coming], timeout=HEARTBEAT_S)
+                    if not coming.done():
+                        yield None
+            finally:
+                coming.cancel()
+                await asyncio.wait([coming])
+            event = coming.result()
+            if isinstance(event, _End):
+                return
+            yield event
     finally:
-        task.cancel()
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()
 
 
 def started(work: Awaitable[Result]) -> asyncio.Task[Result]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -14,7 +14,7 @@ from api.rate_limit import RateLimiter
 from domain.accounts import Account, Deal
 from domain.conversation import Transcript
 from domain.lexicon import Lexicon
-from domain.suggestions import Envelope
+from domain.suggestions import Envelope, StreamEvent
 from retrieval.results import LibrarySearch
 from store.sealing import Sealer
 from store.webhook_urls import WebhookUrls
@@ -33,8 +33,23 @@ class Coach(Protocol):
         deal: Deal | None = None,
         account: Account | None = None,
         lexicon: Lexicon = (),
+        rep_id: str | None = None,
     ) -> Envelope:
         """Answer a question."""
+        ...
+
+    def stream_ask(
+        self,
+        tenant: str,
+        text: str,
+        *,
+        conversation: Transcript | None = None,
+        deal: Deal | None = None,
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+        rep_id: str | None = None,
+    ) -> AsyncIterator[StreamEvent]:
+        """Answer a question sentence by sentence, the envelope last."""
         ...
 
     async def reply(
@@ -46,12 +61,33 @@ class Coach(Protocol):
         deal: Deal | None = None,
         account: Account | None = None,
         lexicon: Lexicon = (),
+        rep_id: str | None = None,
     ) -> Envelope:
         """Recommend replies to the customer's words."""
         ...
 
+    def stream_reply(
+        self,
+        tenant: str,
+        text: str,
+        *,
+        conversation: Transcript | None = None,
+        deal: Deal | None = None,
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+        rep_id: str | None = None,
+    ) -> AsyncIterator[StreamEvent]:
+        """Recommend replies to the customer's words sentence by sentence, the envelope last."""
+        ...
+
     async def brief(
-        self, tenant: str, *, conversations: Sequence[Transcript], account: Account | None = None, lexicon: Lexicon = ()
+        self,
+        tenant: str,
+        *,
+        conversations: Sequence[Transcript],
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+        rep_id: str | None = None,
     ) -> Envelope:
         """Draft the brief of a customer."""
         ...

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -25,8 +26,10 @@ from domain.suggestions import (
     Decision,
     Envelope,
     PromptUse,
+    StreamEvent,
     Suggestion,
     SuggestionKind,
+    VerifiedSentence,
 )
 from retrieval.results import FacetFilter, LibrarySearch, SearchResult
 from store.ids import new_id
@@ -58,6 +61,7 @@ class QuotingCoach:
         deal: Deal | None = None,
         account: Account | None = None,
         lexicon: Lexicon = (),
+        rep_id: str | None = None,
     ) -> Envelope:
         """Answer a question."""
         self.asked.append({"text": text, "conversation": conversation, "deal": deal, "account": account})
@@ -72,17 +76,32 @@ class QuotingCoach:
         deal: Deal | None = None,
         account: Account | None = None,
         lexicon: Lexicon = (),
+        rep_id: str | None = None,
     ) -> Envelope:
         """Recommend a reply."""
         self.asked.append({"text": text, "conversation": conversation, "deal": deal, "account": account})
         return await self._say(tenant, SuggestionKind.REPLY, abstain="没有" in text)
 
     async def brief(
-        self, tenant: str, *, conversations: Sequence[Transcript], account: Account | None = None, lexicon: Lexicon = ()
+        self,
+        tenant: str,
+        *,
+        conversations: Sequence[Transcript],
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+        rep_id: str | None = None,
     ) -> Envelope:
         """Draft a brief."""
         self.asked.append({"conversations": list(conversations), "account": account})
         return await self._say(tenant, SuggestionKind.BRIEF, abstain=False)
+
+    def stream_ask(self, tenant: str, text: str, **around: Any) -> AsyncIterator[StreamEvent]:
+        """Answer a question sentence by sentence."""
+        return _streamed(self.ask(tenant, text, **around))
+
+    def stream_reply(self, tenant: str, text: str, **around: Any) -> AsyncIterator[StreamEvent]:
+        """Recommend a reply sentence by sentence."""
+        return _streamed(self.reply(tenant, text, **around))
 
     async def _say(self, tenant: str, kind: SuggestionKind, *, abstain: bool) -> Envelope:
         if self._failure is not None:
@@ -110,6 +129,14 @@ class QuotingCoach:
             )
             await work.decisions.append(_decision(envelope))
         return envelope
+
+
+async def _streamed(answer: Awaitable[Envelope]) -> AsyncIterator[StreamEvent]:
+    envelope = await answer
+    for said in envelope.suggestions:
+        for claim in said.claims:
+            yield VerifiedSentence(suggestion_id=said.id, tactic=said.tactic, claim=claim)
+    yield envelope
 
 
 class SetSearch:

@@ -87,11 +87,55 @@ class LlmSettings(_Group):
     model: str = Field(default="", description="Model name sent to that endpoint.")
     timeout_s: float = Field(default=20.0, gt=0, description="Whole budget of one answer, in seconds.")
 
+    @model_validator(mode="after")
+    def _endpoint_has_a_model(self) -> Self:
+        if self.base_url and not self.model:
+            raise ValueError("base_url needs the name of a model")
+        return self
+
 
 class SignalsSettings(_Group):
     """What is noticed in conversations."""
 
     emotion: bool = Field(default=True, description="Emotion cues; false turns them off everywhere.")
+
+
+class SearchSettings(_Group):
+    """How war cases and documents are found; the signals keep their own encoder."""
+
+    encoder: Literal["e5-small-zh", "sentence-transformers", "endpoint"] = Field(
+        default="e5-small-zh", description="What makes search vectors; sentence-transformers needs the [torch] extra."
+    )
+    model: str = Field(default="", description="Folder or hub id for sentence-transformers; the name at the endpoint.")
+    base_url: str | None = Field(default=None, description="Embeddings endpoint that ends in /v1.")
+    api_key: SecretStr | None = Field(default=None, description="Key sent to that endpoint.")
+    dimension: int = Field(default=1024, gt=0, description="Length of the endpoint's vectors.")
+    query_prefix: str = Field(default="", description="Written before a question, where the model wants it.")
+    passage_prefix: str = Field(default="", description="Written before a passage, where the model wants it.")
+    timeout_s: float = Field(default=30.0, gt=0, description="Longest wait for an endpoint, in seconds.")
+    reranker: Literal["none", "cross-encoder", "endpoint"] = Field(
+        default="none", description="Reads the first cases once more; cross-encoder needs the [torch] extra."
+    )
+    reranker_model: str = Field(default="", description="Folder or hub id of a CrossEncoder; the name at the endpoint.")
+    reranker_base_url: str | None = Field(default=None, description="Rerank endpoint that ends in /v1.")
+    reranker_api_key: SecretStr | None = Field(default=None, description="Key sent to the rerank endpoint.")
+    index: Literal["memory", "milvus"] = Field(default="memory", description="Where the index is.")
+    milvus_url: str | None = Field(default=None, description="http://host:19530 of a cluster, or a Milvus Lite file.")
+    milvus_token: SecretStr | None = Field(default=None, description="user:password of the cluster.")
+
+    @model_validator(mode="after")
+    def _chosen_ones_are_named(self) -> Self:
+        needed = {
+            "model": self.encoder != "e5-small-zh",
+            "base_url": self.encoder == "endpoint",
+            "reranker_model": self.reranker != "none",
+            "reranker_base_url": self.reranker == "endpoint",
+            "milvus_url": self.index == "milvus",
+        }
+        missing = [name for name, is_needed in needed.items() if is_needed and not getattr(self, name)]
+        if missing:
+            raise ValueError(f"also needs {', '.join(missing)}")
+        return self
 
 
 class ApiSettings(_Group):
@@ -148,6 +192,7 @@ class Settings(BaseSettings):
     speech: SpeechSettings = SpeechSettings()
     llm: LlmSettings = LlmSettings()
     signals: SignalsSettings = SignalsSettings()
+    search: SearchSettings = SearchSettings()
     api: ApiSettings = ApiSettings()
     console: ConsoleSettings = ConsoleSettings()
     oidc: OidcSettings = OidcSettings()

@@ -7,24 +7,23 @@ Citations stand in the text as [1], [2] with their sources below it, and whole i
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.callers import SECURED, Caller, Reader, Rep
+from api.callers import SECURED, Reader, Rep
 from api.documents import answer
 from api.errors import openai_error, status_of
-from api.events import heartbeats_until, started
-from api.parts import Coach, coach_of, parts_of
+from api.events import with_heartbeats
+from api.parts import coach_of, parts_of
 from domain.errors import InputError, NotFoundError, ZhanqingError
 from domain.messages import text
 from domain.sources import Citation
-from domain.suggestions import Envelope
+from domain.suggestions import Envelope, StartedOver, StreamEvent, VerifiedSentence
 from store.ids import new_id
 from wire.documents import dump
 
@@ -123,13 +122,14 @@ async def complete(request: Request, caller: Rep, body: ChatBody) -> Response:
     coach = await coach_of(request)
     now = parts_of(request).store.clock()
     completion = Completion(id=new_id("chatcmpl", now), created=int(now.timestamp()), model=body.model)
-    say = partial(_say, coach, caller, body.model, question)
     if body.stream:
         with_usage = body.stream_options is not None and body.stream_options.include_usage
-        pieces = _pieces(completion, say, with_usage=with_usage)
+        say = coach.stream_reply if body.model == REPLY else coach.stream_ask
+        pieces = _pieces(completion, say(caller.tenant, question, rep_id=caller.rep_id), with_usage=with_usage)
         return StreamingResponse(pieces, media_type="text/event-stream", headers={"cache-control": "no-cache"})
-    envelope = await say()
-    return answer(completion.whole(envelope, "".join(parts_of_answer(envelope))))
+    answered = coach.reply if body.model == REPLY else coach.ask
+    envelope = await answered(caller.tenant, question, rep_id=caller.rep_id)
+    return answer(completion.whole(envelope, whole_answer(envelope)))
 
 
 def _question(body: ChatBody) -> str:
@@ -143,46 +143,66 @@ def _question(body: ChatBody) -> str:
     return words[-1][:20_000]
 
 
-async def _say(coach: Coach, caller: Caller, model: str, question: str) -> Envelope:
-    if model == REPLY:
-        return await coach.reply(caller.tenant, question)
-    return await coach.ask(caller.tenant, question)
-
-
 async def _pieces(
-    completion: Completion, say: Callable[[], Awaitable[Envelope]], *, with_usage: bool
+    completion: Completion, said: AsyncIterator[StreamEvent], *, with_usage: bool
 ) -> AsyncIterator[bytes]:
     """Yield the stream as OpenAI's clients read it; comment lines keep it open while the coach thinks."""
-    said = started(say())
     yield _line(completion.chunk([_choice({"role": "assistant", "content": ""})]))
-    async for _ in heartbeats_until(said):
-        yield b": keep-alive\n\n"
+    written = Written()
     try:
-        envelope = await said
+        async for event in with_heartbeats(said):
+            match event:
+                case None:
+                    yield b": keep-alive\n\n"
+                case VerifiedSentence():
+                    yield _line(completion.chunk([_choice({"content": written.sentence(event)})]))
+                case StartedOver():
+                    written = Written()
+                    yield _line(completion.chunk([_choice({"content": f"\n\n{text('api.started_over')}\n\n"})]))
+                case Envelope():
+                    yield _line(completion.chunk([_choice({"content": written.end(event)})]))
+                    yield _line(completion.chunk([_choice({}, finish="stop")], zhanqing=dump(event)))
+                    if with_usage:
+                        yield _line(completion.chunk([], usage=usage(event)))
     except ZhanqingError as error:
         yield _line(openai_error(status_of(error), error.code, error.line()))
         return
-    for part in parts_of_answer(envelope):
-        yield _line(completion.chunk([_choice({"content": part})]))
-    yield _line(completion.chunk([_choice({}, finish="stop")], zhanqing=dump(envelope)))
-    if with_usage:
-        yield _line(completion.chunk([], usage=usage(envelope)))
     yield b"data: [DONE]\n\n"
 
 
-def parts_of_answer(envelope: Envelope) -> list[str]:
+def whole_answer(envelope: Envelope) -> str:
     """Return the answer sentence by sentence with numbered citations, then the sources and the AI label."""
-    if envelope.abstained:
-        return [f"{envelope.reason or ''}\n\n{envelope.label}"]
-    numbers: dict[tuple[str, int, int, int], int] = {}
-    cited: list[Citation] = []
-    parts = []
-    for position, suggestion in enumerate(envelope.suggestions):
-        parts.append("\n\n" * (position > 0) + f"【{suggestion.tactic}】" * bool(suggestion.tactic))
-        for claim in suggestion.claims:
-            marks = [_number(citation, numbers, cited) for citation in claim.citations]
-            parts.append(claim.text + "".join(f"[{mark}]" for mark in marks))
-    return [part for part in parts if part] + [f"\n\n{_sources(cited)}\n\n{envelope.label}"]
+    written = Written()
+    said = [
+        written.sentence(VerifiedSentence(suggestion_id=one.id, tactic=one.tactic, claim=claim))
+        for one in envelope.suggestions
+        for claim in one.claims
+    ]
+    return "".join([*said, written.end(envelope)])
+
+
+class Written:
+    """An answer's text so far: which suggestion it is in, and which sources it numbered."""
+
+    def __init__(self) -> None:
+        self._suggestion = ""
+        self._numbers: dict[tuple[str, int, int, int], int] = {}
+        self._cited: list[Citation] = []
+
+    def sentence(self, said: VerifiedSentence) -> str:
+        """Return a sentence with its numbers, under its suggestion's name where that is new."""
+        head = ""
+        if said.suggestion_id != self._suggestion:
+            head = "\n\n" * bool(self._suggestion) + f"【{said.tactic}】" * bool(said.tactic)
+            self._suggestion = said.suggestion_id
+        marks = [_number(citation, self._numbers, self._cited) for citation in said.claim.citations]
+        return head + said.claim.text + "".join(f"[{mark}]" for mark in marks)
+
+    def end(self, envelope: Envelope) -> str:
+        """Return what stands under an answer: why there is none, or its sources; and the AI label."""
+        if envelope.abstained:
+            return f"{envelope.reason or ''}\n\n{envelope.label}"
+        return f"\n\n{_sources(self._cited)}\n\n{envelope.label}"
 
 
 def usage(envelope: Envelope) -> dict[str, int] | None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable
+from typing import TypedDict
 
 from fastapi import APIRouter, Request, Response
 
 from api.callers import SECURED, Caller, Rep
 from api.documents import AskBody, BriefBody, answer
 from api.errors import documented, language_of, status_of
-from api.events import Event, heartbeats_until, started, stream, wants_events
+from api.events import Event, stream, wants_events, with_heartbeats
 from api.idempotency import IdempotentRoute
 from api.parts import coach_of, parts_of
 from api.rights import sees
@@ -19,26 +18,24 @@ from domain.accounts import Account, Deal
 from domain.conversation import Transcript
 from domain.errors import InputError, NotFoundError, ZhanqingError
 from domain.lexicon import Lexicon
-from domain.suggestions import Envelope
+from domain.suggestions import Envelope, StartedOver, StreamEvent, VerifiedSentence
 from store.webhooks import WebhookEvent
 from store.work import Work
 from wire.documents import dump
 
 router = APIRouter(prefix="/v1", tags=["suggestions"], dependencies=SECURED, route_class=IdempotentRoute)
 
-Say = Callable[[], Awaitable[Envelope]]
-
 _ANSWERS = {**documented(400, 404, 409), 200: {"model": Envelope, "content": {"text/event-stream": {}}}}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(TypedDict):
     """What is known around a question."""
 
     conversation: Transcript | None
     deal: Deal | None
     account: Account | None
     lexicon: Lexicon
+    rep_id: str | None
 
 
 @router.post("/ask", responses=_ANSWERS)
@@ -46,16 +43,9 @@ async def ask(request: Request, caller: Rep, body: AskBody) -> Response:
     """Answer a question about a deal, a customer, the case base or a document, or say what is missing."""
     around = await _surroundings(request, caller, body)
     coach = await coach_of(request)
-    say = partial(
-        coach.ask,
-        caller.tenant,
-        body.text,
-        conversation=around.conversation,
-        deal=around.deal,
-        account=around.account,
-        lexicon=around.lexicon,
-    )
-    return await _answer(request, caller, say)
+    if wants_events(request):
+        return stream(_events(request, caller, coach.stream_ask(caller.tenant, body.text, **around)))
+    return await _told(request, caller, await coach.ask(caller.tenant, body.text, **around))
 
 
 @router.post("/replies", responses=_ANSWERS)
@@ -63,16 +53,9 @@ async def reply(request: Request, caller: Rep, body: AskBody) -> Response:
     """Recommend up to three replies to the customer's words."""
     around = await _surroundings(request, caller, body)
     coach = await coach_of(request)
-    say = partial(
-        coach.reply,
-        caller.tenant,
-        body.text,
-        conversation=around.conversation,
-        deal=around.deal,
-        account=around.account,
-        lexicon=around.lexicon,
-    )
-    return await _answer(request, caller, say)
+    if wants_events(request):
+        return stream(_events(request, caller, coach.stream_reply(caller.tenant, body.text, **around)))
+    return await _told(request, caller, await coach.reply(caller.tenant, body.text, **around))
 
 
 @router.post("/briefs", responses=_ANSWERS)
@@ -86,34 +69,46 @@ async def brief(request: Request, caller: Rep, body: BriefBody) -> Response:
     if account is None and not conversations:
         raise InputError("api.nothing_to_say")
     coach = await coach_of(request)
-    say = partial(coach.brief, caller.tenant, conversations=conversations, account=account, lexicon=lexicon)
-    return await _answer(request, caller, say)
-
-
-async def _answer(request: Request, caller: Caller, say: Say) -> Response:
+    drafted = coach.brief(
+        caller.tenant, conversations=conversations, account=account, lexicon=lexicon, rep_id=caller.rep_id
+    )
     if wants_events(request):
-        return stream(_sentences(request, caller, say))
-    envelope = await say()
+        return stream(_events(request, caller, _by_sentence(drafted)))
+    return await _told(request, caller, await drafted)
+
+
+async def _told(request: Request, caller: Caller, envelope: Envelope) -> Response:
     await _tell(request, caller, envelope)
     return answer(dump(envelope))
 
 
-async def _sentences(request: Request, caller: Caller, say: Say) -> AsyncIterator[Event | None]:
-    """Yield each verified sentence with its citations, then the whole envelope."""
-    task = started(say())
-    async for _ in heartbeats_until(task):
-        yield None
+async def _events(request: Request, caller: Caller, said: AsyncIterator[StreamEvent]) -> AsyncIterator[Event | None]:
+    """Yield each verified sentence with its citations, then the whole envelope; `restart` takes sentences back."""
     try:
-        envelope = await task
+        async for event in with_heartbeats(said):
+            match event:
+                case None:
+                    yield None
+                case VerifiedSentence():
+                    yield Event(
+                        event="sentence", data={"suggestion_id": event.suggestion_id, "claim": dump(event.claim)}
+                    )
+                case StartedOver():
+                    yield Event(event="restart", data={})
+                case Envelope():
+                    await _tell(request, caller, event)
+                    yield Event(event="result", data=dump(event))
     except ZhanqingError as error:
         data = {"code": error.code, "status": status_of(error), "detail": error.line(language_of(request))}
         yield Event(event="error", data=data)
-        return
-    await _tell(request, caller, envelope)
-    for suggestion in envelope.suggestions:
-        for claim in suggestion.claims:
-            yield Event(event="sentence", data={"suggestion_id": suggestion.id, "claim": dump(claim)})
-    yield Event(event="result", data=dump(envelope))
+
+
+async def _by_sentence(drafted: Awaitable[Envelope]) -> AsyncIterator[StreamEvent]:
+    envelope = await drafted
+    for one in envelope.suggestions:
+        for claim in one.claims:
+            yield VerifiedSentence(suggestion_id=one.id, tactic=one.tactic, claim=claim)
+    yield envelope
 
 
 async def _tell(request: Request, caller: Caller, envelope: Envelope) -> None:
@@ -132,7 +127,7 @@ async def _surroundings(request: Request, caller: Caller, body: AskBody) -> Surr
         deal = body.deal or (await _deal(work, body.deal_id) if body.deal_id else None)
         account = body.account or (await _account(work, body.account_id) if body.account_id else None)
         lexicon = await work.lexicons.all()
-    return Surroundings(conversation=conversation, deal=deal, account=account, lexicon=lexicon)
+    return Surroundings(conversation=conversation, deal=deal, account=account, lexicon=lexicon, rep_id=caller.rep_id)
 
 
 async def _conversation(work: Work, caller: Caller, conversation_id: str) -> Transcript:

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from agent.drafts import DraftSentence
 from agent.grounding import Gate, Verdict
-from agent.support import SupportScorer
+from agent.support import SupportScorer, shipped_model
+from agent.vectors import Vectors
 from domain.lexicon import LexiconEntry, LexiconKind
 from domain.sources import Citation, Source, SourceKind, SourceStatus, cite, content_hash
 from domain.suggestions import DropReason
+from language.testing import HashingEncoder
 
 RIVAL = LexiconEntry(name="云舟科技", aliases=("云舟",), kind=LexiconKind.COMPETITOR)
 GATE = Gate(SupportScorer(None), lexicon=(RIVAL,))
@@ -126,3 +128,11 @@ def test_a_sentence_supports_itself(text: str) -> None:
 @given(st.integers(min_value=2, max_value=500), st.integers(min_value=2, max_value=500))
 def test_a_number_leaves_exactly_when_it_is_the_quotes(claimed: int, given_: int) -> None:
     assert judged(f"用了{claimed}天全部接完。", source(f"用了{given_}天全部接完。")).is_grounded == (claimed == given_)
+
+
+def test_weights_over_meaning_are_used_only_with_the_encoder_they_were_fitted_with() -> None:
+    other = Vectors(HashingEncoder())
+    scorer, words_only = SupportScorer(other), SupportScorer(None)
+    assert scorer.score("四周能上线。", ["四周可以上线"]) == words_only.score("四周能上线。", ["四周可以上线"])
+    with pytest.raises(ValueError, match="another encoder"):
+        SupportScorer(other, model=shipped_model("overlap_and_meaning"))

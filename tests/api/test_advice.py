@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
 
+from api.events import with_heartbeats
 from api.testing import TALK, QuotingCoach, SetSearch, TestParts, client_of, key_for
 from domain.cases import CaseHit, Outcome, Passage, PassageHit
 from domain.errors import ModelError
+from domain.suggestions import StartedOver, StreamEvent
 from store.keys import Role
 from store.work import Store
 
@@ -261,3 +266,31 @@ class TestChat:
         async with client_of(failing, **key) as client:
             answered = await client.post("/v1/chat/completions", json=body)
         assert '"code": "store.busy"' in answered.text
+
+
+async def test_whoever_stops_listening_stops_the_source() -> None:
+    closed = []
+
+    async def endless() -> AsyncIterator[int]:
+        try:
+            yield 1
+            await asyncio.Event().wait()
+        finally:
+            closed.append(True)
+
+    events = with_heartbeats(endless())
+    assert await anext(events) == 1
+    await events.aclose()
+    assert closed == [True]
+
+
+async def test_a_restart_is_an_event(parts: TestParts, coach: QuotingCoach, key: dict[str, str]) -> None:
+    async def interrupted(tenant: str, text: str, **around: Any) -> AsyncIterator[StreamEvent]:
+        yield StartedOver()
+        yield await coach.ask(tenant, text)
+
+    coach.stream_ask = interrupted  # type: ignore[method-assign]  # one answer of this test's own
+    async with client_of(parts, **key, accept="text/event-stream") as client:
+        answered = await client.post("/v1/ask", json={"text": "太贵了"})
+    assert answered.text.startswith("event: restart\n")
+    assert "event: result\n" in answered.text
