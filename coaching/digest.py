@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coaching.radar import DrillNeed, plan_drills
-from coaching.report import Report, moment_of
+from coaching.report import Report
 from coaching.scorecards import Scorecard
+from coaching.timing import moment_of
 from domain.conversation import CUSTOMER
 from domain.signals import Intent, Moment, Signal, SignalKind
 

@@ -6,7 +6,7 @@ its 11-unit text stays readable on a phone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -17,14 +17,17 @@ from domain.conversation import CUSTOMER, REP, Transcript, Turn
 from domain.signals import Metric, Signal, SignalKind
 
 WIDTH = 400
+GAUGE = 320
 LEFT = 64
 RIGHT = 8
 ROW = 18
 TEXT = 11
-INK = "#1f2a37"
-FAINT = "#e5e9f0"
+INK = "currentColor"
+FAINT = "var(--line, #e5e9f0)"
 COLOURS: Mapping[str, str] = {REP: "#2f6fde", CUSTOMER: "#e07b39", "other": "#9aa5b1"}
 MINUTE_MS = 60_000
+Worded = Callable[[str], str]
+"""A label → the word for it in the reader's language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +70,10 @@ def draw_talk_bar(transcript: Transcript, *, title: str, minute: str) -> str:
     return _svg(drawing)
 
 
-def draw_timeline(transcript: Transcript, signals: Sequence[Signal], *, lanes: Sequence[Lane], title: str) -> str:
-    """Draw a lane for each family of signals, a mark where each was said."""
+def draw_timeline(
+    transcript: Transcript, signals: Sequence[Signal], *, lanes: Sequence[Lane], title: str, worded: Worded = str
+) -> str:
+    """Draw a lane for each family of signals, a mark where each was said; `worded` puts labels into words."""
     axis, turns = Axis(transcript), {turn.id: turn for turn in transcript.turns}
     drawing = _drawing(ROW * len(lanes) + 20, title)
     for number, lane in enumerate(lanes):
@@ -79,14 +84,19 @@ def draw_timeline(transcript: Transcript, signals: Sequence[Signal], *, lanes: S
             if signal.kind in lane.kinds and signal.turn_id in turns:
                 x = axis.place(turns[signal.turn_id], signal.start)
                 mark = drawsvg.Circle(x, middle, 4.5, fill=lane.colour, fill_opacity=0.85)
-                mark.append_title(f"{signal.label}：{signal.quote}")
+                mark.append_title(f"{worded(signal.label)}：{signal.quote}")
                 drawing.append(mark)
     _append_ticks(drawing, axis, ROW * len(lanes) + 13)
     return _svg(drawing)
 
 
 def draw_emotion_curve(
-    transcript: Transcript, signals: Sequence[Signal], *, title: str, names: Mapping[str, str]
+    transcript: Transcript,
+    signals: Sequence[Signal],
+    *,
+    title: str,
+    names: Mapping[str, str],
+    worded: Worded = str,
 ) -> str | None:
     """Draw valence over the conversation for rep and customer, logic breaks as triangles.
 
@@ -110,26 +120,26 @@ def draw_emotion_curve(
             for cue in cues
             if turns[cue.turn_id].speaker == speaker
         ]
-        _append_curve(drawing, points, COLOURS[speaker])
+        _append_curve(drawing, points, COLOURS[speaker], worded)
     for signal in signals:
         if signal.kind is SignalKind.LOGIC_BREAK and signal.turn_id in turns:
-            _append_break(drawing, axis.place(turns[signal.turn_id], signal.start), height, signal)
+            _append_break(drawing, axis.place(turns[signal.turn_id], signal.start), height, signal, worded)
     _append_ticks(drawing, axis, height + 14)
     return _svg(drawing)
 
 
 def draw_gauge(metric: Metric, *, title: str) -> str | None:
-    """Draw a metric against its default range; None without a value or a range."""
+    """Draw a metric against its default range, `title` being its text alternative; None without a value or a range."""
     if metric.value is None or metric.default_range is None:
         return None
     low, high = metric.default_range
     top = max(metric.value, high or 0.0, (low or 0.0) * 2) * 1.15 or 1.0
-    drawing = drawsvg.Drawing(160, 14, **_accessible(title))
-    drawing.append(drawsvg.Rectangle(0, 4, 160, 6, fill=FAINT, rx=3))
-    start, end = 160 * (low or 0.0) / top, 160 * (high if high is not None else top) / top
-    drawing.append(drawsvg.Rectangle(start, 4, max(2.0, end - start), 6, fill="#9fd8b4", rx=3))
+    drawing = drawsvg.Drawing(GAUGE, 14, **_accessible(title))
+    drawing.append(drawsvg.Rectangle(0, 4, GAUGE, 6, fill=FAINT, rx=3))
+    start, end = GAUGE * (low or 0.0) / top, GAUGE * (high if high is not None else top) / top
+    drawing.append(drawsvg.Rectangle(start, 4, max(2.0, end - start), 6, fill="var(--range, #9fd8b4)", rx=3))
     inside = (low is None or metric.value >= low) and (high is None or metric.value <= high)
-    x = min(156.0, max(4.0, 160 * metric.value / top))
+    x = min(GAUGE - 5.0, max(5.0, GAUGE * metric.value / top))
     drawing.append(drawsvg.Circle(x, 7, 5, fill="#1f8a4c" if inside else "#c2410c"))
     return _svg(drawing)
 
@@ -161,19 +171,21 @@ def _append_share(drawing: drawsvg.Drawing, turn: Turn, minute: int, top: float)
         drawing.append(drawsvg.Rectangle(x, top, width * (end - start) / MINUTE_MS, ROW - 5, fill=colour))
 
 
-def _append_curve(drawing: drawsvg.Drawing, points: Sequence[tuple[float, float, Signal]], colour: str) -> None:
+def _append_curve(
+    drawing: drawsvg.Drawing, points: Sequence[tuple[float, float, Signal]], colour: str, worded: Worded
+) -> None:
     if len(points) > 1:
         flat = [number for x, y, _ in points for number in (x, y)]
         drawing.append(drawsvg.Lines(*flat, fill="none", stroke=colour, stroke_width=2, stroke_linejoin="round"))
     for x, y, cue in points:
         dot = drawsvg.Circle(x, y, 3, fill=colour)
-        dot.append_title(f"{cue.label}：{cue.quote}")
+        dot.append_title(f"{worded(cue.label)}：{cue.quote}")
         drawing.append(dot)
 
 
-def _append_break(drawing: drawsvg.Drawing, x: float, bottom: float, signal: Signal) -> None:
+def _append_break(drawing: drawsvg.Drawing, x: float, bottom: float, signal: Signal, worded: Worded) -> None:
     mark = drawsvg.Lines(x - 5, bottom, x + 5, bottom, x, bottom - 9, close=True, fill="#b91c1c")
-    mark.append_title(f"{signal.label}：{signal.quote}")
+    mark.append_title(f"{worded(signal.label)}：{signal.quote}")
     drawing.append(mark)
 
 

@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coaching import timing
+from coaching.contact import stop_request
+from coaching.losses import Loss, find_losses
 from coaching.scorecards import Scorecard
+from coaching.timing import moment_of
 from domain.conversation import CUSTOMER, REP, Transcript, Turn
 from domain.signals import (
     Analysis,
@@ -62,11 +64,14 @@ class Strength:
 class Summary:
     """The report's first lines, as facts to be put into words: topics by frequency, promises and steps said.
 
-    `worries` are the customer's own words at the turns that carried a negative feeling.
+    Attributes:
+        competitors: Known ones, by frequency; `candidates` are names that somebody has yet to check.
+        worries: The customer's own words at the turns that carried a negative feeling, worst first.
     """
 
     topics: tuple[str, ...]
     competitors: tuple[str, ...]
+    candidates: tuple[str, ...]
     promises: tuple[Moment, ...]
     next_steps: tuple[Moment, ...]
     worries: tuple[Moment, ...]
@@ -74,7 +79,13 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything the page, the Markdown and the JSON show."""
+    """Everything the page, the Markdown and the JSON show.
+
+    Attributes:
+        losses: What cost points and what to do instead, dearest first; compliance has its alerts.
+        stop_request: Where the customer asked not to be contacted again; then nothing is drafted for them.
+        asked: What the replies answer.
+    """
 
     transcript: Transcript
     analysis: Analysis
@@ -88,7 +99,8 @@ class Report:
     brief: Envelope | None = None
     replies: Envelope | None = None
     asked: Moment | None = None
-    """What the replies answer."""
+    losses: tuple[Loss, ...] = ()
+    stop_request: Moment | None = None
 
     def metric(self, name: str) -> Metric | None:
         """Return a metric by name."""
@@ -125,18 +137,8 @@ def build_report(
         asked=Moment(turn_id=asked.id, start_ms=asked.start_ms, end_ms=asked.end_ms, quote=asked.text)
         if asked
         else None,
-    )
-
-
-def moment_of(signal: Signal, turn: Turn) -> Moment:
-    """Where a signal's words are: their own time where the turn is timed."""
-    if turn.start_ms is None:
-        return Moment(turn_id=turn.id, quote=signal.quote)
-    return Moment(
-        turn_id=turn.id,
-        start_ms=timing.offset_ms(turn, signal.start),
-        end_ms=timing.offset_ms(turn, signal.end),
-        quote=signal.quote,
+        losses=find_losses(transcript, signals, scorecard),
+        stop_request=stop_request(transcript),
     )
 
 
@@ -180,7 +182,9 @@ def _strengths(signals: Sequence[Signal], turns: dict[str, Turn], *, shadowed: s
 
 def _summary(signals: Sequence[Signal], turns: dict[str, Turn]) -> Summary:
     topics = Counter(signal.label for signal in _of(signals, SignalKind.INTENT) if signal.label not in _NO_TOPIC)
-    competitors = Counter(signal.label for signal in _of(signals, SignalKind.COMPETITOR))
+    named = _of(signals, SignalKind.COMPETITOR)
+    known = Counter(signal.label for signal in named if signal.attributes.get("known", True))
+    unknown = Counter(signal.label for signal in named if not signal.attributes.get("known", True))
     worries = [
         signal
         for signal in _of(signals, SignalKind.EMOTION)
@@ -188,7 +192,8 @@ def _summary(signals: Sequence[Signal], turns: dict[str, Turn]) -> Summary:
     ]
     return Summary(
         topics=tuple(topic for topic, _ in topics.most_common(MOST_TOPICS)),
-        competitors=tuple(name for name, _ in competitors.most_common()),
+        competitors=tuple(name for name, _ in known.most_common()),
+        candidates=tuple(name for name, _ in unknown.most_common()),
         promises=_moments(_of(signals, SignalKind.PROMISE), turns),
         next_steps=_moments(_of(signals, SignalKind.NEXT_STEP), turns),
         worries=_moments(sorted(worries, key=_valence)[:MOST_TOPICS], turns),

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from coaching.timing import moment_of
 from domain.conversation import Transcript
 from domain.signals import Metric, Moment, Signal
 
@@ -17,7 +18,12 @@ LEVELS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Counts matching signals, or reads one metric; `points` a match, at most `most` in all."""
+    """Counts matching signals, or reads one metric; `points` a match, at most `most` in all.
+
+    Attributes:
+        advice: What to do instead, for a rule that costs points.
+        missing: What to say where a good act never came; with `advice`, and `anchor` for the moment it was due.
+    """
 
     why: str
     points: float
@@ -28,6 +34,9 @@ class Rule:
     speaker: str | None = None
     metric: str | None = None
     above: float | None = None
+    advice: str = ""
+    missing: str = ""
+    anchor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +70,23 @@ class Rubric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A rule that fired: what it says, what it moved, and the moments it rests on."""
+    """A rule that fired: what it says, what it moved, the moments it rests on, and what to do about it."""
 
     why: str
     points: float
     moments: tuple[Moment, ...]
+    advice: str = ""
+    anchor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """A good act that never came: what it would have been worth, what to do, and where it was due."""
+
+    why: str
+    worth: float
+    advice: str
+    anchor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +98,8 @@ class ItemScore:
     anchor: str
     evidence: tuple[Evidence, ...]
     undefined_because: str | None = None
+    weight: float = 0.0
+    missed: tuple[Missed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +128,8 @@ class _Observed:
             return None
         points = rule.points * len(matches)
         capped = max(-rule.most, min(rule.most, points))
-        return Evidence(why=rule.why, points=capped, moments=tuple(self._moment(signal) for signal in matches))
+        moments = tuple(moment_of(signal, self._turns[signal.turn_id]) for signal in matches)
+        return Evidence(why=rule.why, points=capped, moments=moments, advice=rule.advice)
 
     def _metric_evidence(self, rule: Rule) -> Evidence | None:
         metric = self._metrics.get(str(rule.metric))
@@ -114,7 +138,9 @@ class _Observed:
         # A range in milliseconds says nothing about characters.
         if metric.unit == "字":
             return None
-        return Evidence(why=rule.why, points=rule.points, moments=metric.evidence)
+        return Evidence(
+            why=rule.why, points=rule.points, moments=metric.evidence, advice=rule.advice, anchor=rule.anchor
+        )
 
     def _fits(self, rule: Rule, signal: Signal) -> bool:
         return (
@@ -124,10 +150,6 @@ class _Observed:
             and signal.attributes.get("severity") != "note"
             and rule.speaker in (None, self._turns[signal.turn_id].speaker)
         )
-
-    def _moment(self, signal: Signal) -> Moment:
-        turn = self._turns[signal.turn_id]
-        return Moment(turn_id=turn.id, start_ms=turn.start_ms, end_ms=turn.end_ms, quote=signal.quote)
 
 
 def score(
@@ -167,7 +189,7 @@ def _read_item(item: Mapping[str, Any]) -> RubricItem:
     return RubricItem(
         name=item["name"],
         weight=item["weight"],
-        base=item["base"],
+        base=float(item["base"]),
         anchors=tuple(item["anchors"]),
         rules=tuple(_read_rule(rule) for rule in item["rules"]),
         needs=tuple(_read_rule({"why": "", "points": 0.0, **need}) for need in item.get("needs", [])),
@@ -182,10 +204,24 @@ def _read_rule(rule: Mapping[str, Any]) -> Rule:
 def _score_item(item: RubricItem, observed: _Observed) -> ItemScore:
     if item.needs and not any(observed.fire(need) for need in item.needs):
         because = item.needs_words
-        return ItemScore(name=item.name, level=None, anchor="", evidence=(), undefined_because=because)
+        return ItemScore(
+            name=item.name, level=None, anchor="", evidence=(), undefined_because=because, weight=item.weight
+        )
     evidence = tuple(fired for rule in item.rules if (fired := observed.fire(rule)))
     level = min(float(LEVELS), max(1.0, item.base + sum(fired.points for fired in evidence)))
-    return ItemScore(name=item.name, level=level, anchor=item.anchors[round(level) - 1], evidence=evidence)
+    missed = tuple(
+        Missed(why=rule.missing, worth=rule.points, advice=rule.advice, anchor=rule.anchor)
+        for rule in item.rules
+        if rule.missing and observed.fire(rule) is None
+    )
+    return ItemScore(
+        name=item.name,
+        level=level,
+        anchor=item.anchors[round(level) - 1],
+        evidence=evidence,
+        weight=item.weight,
+        missed=missed,
+    )
 
 
 def _percent(level: float) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from domain.conversation import CUSTOMER, REP, Transcript, Turn
+from domain.signals import Moment, Signal
 
 _CHARACTER = re.compile(r"[㐀-鿿豈-﫿]|[A-Za-z0-9]+(?:[.'%-][A-Za-z0-9]+)*")
 
@@ -121,6 +122,18 @@ def offset_ms(turn: Turn, offset: int) -> int:
             return word.start_ms
     share = min(1.0, offset / len(turn.text)) if turn.text else 0.0
     return round(start + (end - start) * share)
+
+
+def moment_of(signal: Signal, turn: Turn) -> Moment:
+    """Return when a signal's quote is said; without times, only where."""
+    if turn.start_ms is None:
+        return Moment(turn_id=turn.id, quote=signal.quote)
+    return Moment(
+        turn_id=turn.id,
+        start_ms=offset_ms(turn, signal.start),
+        end_ms=offset_ms(turn, signal.end),
+        quote=signal.quote,
+    )
 
 
 def _start(turn: Turn) -> int:

@@ -19,10 +19,12 @@ from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit, moment_and_id
 from api.parts import parts_of
 from api.rights import refuse_unseen, sees, visible_reps
+from coaching.documents import read_report
+from coaching.markdown import render_markdown
 from domain.conversation import Transcript
 from domain.errors import ConflictError, InputError, NotFoundError
 from domain.signals import Analysis
-from speech.containers import sniff
+from speech.containers import media_type
 from store.blobs import StoredFile
 from store.calls import Call, CallDetails, CallFilter
 from store.jobs import JobEvent
@@ -34,15 +36,6 @@ router = APIRouter(prefix="/v1/calls", tags=["calls"], dependencies=SECURED, rou
 Found = TypeVar("Found")
 
 POLL_S = 0.5
-MEDIA_TYPES = {
-    "wav": "audio/wav",
-    "mp3": "audio/mpeg",
-    "aac": "audio/aac",
-    "mov": "audio/mp4",
-    "ogg": "audio/ogg",
-    "flac": "audio/flac",
-    "amr": "audio/amr",
-}
 
 
 @router.post("", status_code=202, response_model=CallDocument, responses=documented(400, 409, 415))
@@ -53,9 +46,9 @@ async def submit_call(
     details = _details(metadata, caller)
     store = parts_of(request).store
     kept = await store.keep_file(caller.tenant, audio.file)
-    media_type = await asyncio.to_thread(_media_type, store, caller.tenant, kept)
+    found = await asyncio.to_thread(_media_type, store, caller.tenant, kept)
     async with store.begin(caller.tenant) as work:
-        call = await work.calls.submit(kept, details, media_type=media_type)
+        call = await work.calls.submit(kept, details, media_type=found)
     location = {"location": f"/v1/calls/{call.call_id}"}
     return answer(call_document(call), status=202, headers=location)
 
@@ -113,12 +106,15 @@ async def get_analysis(request: Request, caller: Reader, call_id: str) -> JSONRe
 
 @router.get("/{call_id}/report", responses=documented(404, 409), response_class=Response)
 async def get_report(request: Request, caller: Reader, call_id: str) -> Response:
-    """Return the coaching report: as a page for `Accept: text/html`, else as JSON."""
+    """Return the coaching report: as a page or Markdown for `Accept: text/html` or `text/markdown`, else as JSON."""
     call = await _seen_call(request, caller, call_id)
     async with parts_of(request).store.read(caller.tenant) as work:
         report = _ready(await work.signals.report(call_id), call)
     if "text/html" in request.headers.get("accept", ""):
         return HTMLResponse(report.html)
+    if "text/markdown" in request.headers.get("accept", ""):
+        written = await asyncio.to_thread(lambda: render_markdown(read_report(report.document)))
+        return Response(written, media_type="text/markdown; charset=utf-8")
     return answer(dict(report.document))
 
 
@@ -173,11 +169,11 @@ def _details(metadata: str, caller: Caller) -> CallDetails:
 def _media_type(store: Store, tenant: str, kept: StoredFile) -> str:
     """Say what a kept file is by its bytes, and remove it at once when it is no recording."""
     assert store.blob_folder is not None  # noqa: S101  # it was just kept there
-    demuxer = sniff(store.blob_folder.path(tenant, kept.name)) if kept.size_bytes else None
-    if demuxer is None:
+    found = media_type(store.blob_folder.path(tenant, kept.name)) if kept.size_bytes else None
+    if found is None:
         store.blob_folder.forget(tenant, kept.name)
         raise InputError("api.not_audio" if kept.size_bytes else "api.empty_audio")
-    return MEDIA_TYPES.get(demuxer, "application/octet-stream")
+    return found
 
 
 async def _seen_call(request: Request, caller: Caller, call_id: str) -> Call:

@@ -3,77 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
 import pytest
 
 from coaching.metrics import measure
 from coaching.page import render_html
 from coaching.pictures import draw_emotion_curve
-from coaching.report import Report, build_report
-from coaching.scorecards import score
-from domain.conversation import Transcript, Turn
-from domain.signals import Analysis, Severity, Signal, SignalKind
-from domain.sources import Source, SourceKind, cite, content_hash
-from domain.suggestions import AI_LABEL, Aigc, Claim, Envelope, Suggestion, SuggestionKind
-
-TURNS = (
-    Turn(id="t001", speaker="customer", text="你们太贵了<b>！</b>", start_ms=0, end_ms=4_000),
-    Turn(id="t002", speaker="rep", text="我们全国第一，您放心。", start_ms=4_500, end_ms=9_000),
-)
-CALL = Transcript(id="c", turns=TURNS, duration_ms=10_000)
-
-
-def signal(kind: SignalKind, label: str, turn: Turn, quote: str, **attributes: object) -> Signal:
-    start = turn.text.index(quote)
-    return Signal(
-        id=label,
-        kind=kind,
-        label=label,
-        score=0.9,
-        turn_id=turn.id,
-        start=start,
-        end=start + len(quote),
-        quote=quote,
-        extractor="test",
-        version="1",
-        attributes=attributes,
-    )
-
-
-SIGNALS = (
-    signal(SignalKind.INTENT, "压价", TURNS[0], "太贵了"),
-    signal(SignalKind.RISK, "绝对化用语", TURNS[1], "全国第一", severity="rewrite", rule="r1", message="没有依据"),
-    signal(SignalKind.REP_ACT, "共情", TURNS[1], "您放心"),
-)
-
-
-def replies() -> Envelope:
-    text = "先看三年总成本，再谈单价。"
-    source = Source(
-        source_id="case:C-1:talk_track",
-        version=1,
-        kind=SourceKind.CASE,
-        title="降本案例",
-        text=text,
-        content_hash=content_hash(text),
-    )
-    claim = Claim(text=text, start=0, end=len(text), citations=(cite(source, 0, len(text)),))
-    suggestion = Suggestion(id="1", tactic="算总账", what=text, why="", next="", confidence=0.8, claims=(claim,))
-    return Envelope(
-        decision_id="d-1",
-        kind=SuggestionKind.REPLY,
-        engine="extractive",
-        suggestions=(suggestion,),
-        aigc=Aigc(ContentProducer="zhanqing", ProduceID="d-1"),
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
-
-
-def report(signals: tuple[Signal, ...] = SIGNALS, **parts: Envelope) -> Report:
-    metrics = measure(CALL, signals)
-    analysis = Analysis(conversation_id="c", signals=signals, metrics=metrics)
-    return build_report(CALL, analysis, account_name="恒远", scorecard=score(CALL, signals, metrics), **parts)
+from coaching.report import build_report
+from coaching.testing import CALL, SIGNALS, TURNS, replies, report, signal
+from domain.conversation import Transcript
+from domain.signals import Analysis, Severity, SignalKind
+from domain.suggestions import AI_LABEL
 
 
 def test_alerts_come_before_everything_else() -> None:
@@ -129,3 +69,39 @@ def test_an_empty_conversation_still_makes_a_page() -> None:
     empty = Transcript(id="e", turns=())
     analysis = Analysis(conversation_id="e", signals=(), metrics=measure(empty))
     assert "无法计算" in render_html(build_report(empty, analysis))
+
+
+def test_a_rule_is_told_once_with_every_place_where_it_was_broken() -> None:
+    again = signal(SignalKind.RISK, "绝对化用语", TURNS[1], "您放心", severity="rewrite", rule="r1", message="没有依据")
+    page = render_html(report((*SIGNALS, again)))
+    assert page.count('<div class="alert') == 1
+    assert "“全国第一”" in page
+    assert "“您放心”" in page
+
+
+def test_what_was_lost_is_told_with_its_moment_and_what_to_do() -> None:
+    made = report()
+    assert made.losses
+    assert all(loss.advice and loss.moments[0].turn_id in {"t001", "t002"} for loss in made.losses)
+    assert [loss.cost for loss in made.losses] == sorted((loss.cost for loss in made.losses), reverse=True)
+    assert made.losses[0].advice in render_html(made)
+
+
+def test_every_figure_shows_what_it_is_divided_by_and_where_its_range_is_from() -> None:
+    page = render_html(report())
+    assert page.count("分母：") == page.count("来源：") == len(report().analysis.metrics)
+
+
+def test_a_picture_says_what_it_shows() -> None:
+    page = render_html(report())
+    assert "第 1 分销售 8%、客户 7%" in page
+    assert "客户诉求 1 处，首次在 0:00" in page
+
+
+def test_the_english_page_has_no_chinese_but_what_people_and_rules_said() -> None:
+    page = render_html(report(signals=(SIGNALS[0],)), lang="en")
+    shown = re.sub(r"<[^>]*>", " ", page[page.index("<body>") :])
+    for words in (AI_LABEL, "恒远", *(turn.text.replace("<", "&lt;").replace(">", "&gt;") for turn in TURNS), "太贵了"):
+        shown = shown.replace(words, "")
+    shown = re.sub(r"“[^”]*”", "", shown)
+    assert re.findall(r"[一-鿿]+", shown) == []

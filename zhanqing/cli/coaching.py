@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from zhanqing.bootstrap import Parts
 
 Html = Annotated[Path | None, typer.Option("--html", metavar="OUT", help="报告网页。 The report as a page.")]
+Markdown = Annotated[
+    Path | None, typer.Option("--markdown", "--md", metavar="OUT", help="报告 Markdown。 The report as Markdown.")
+]
+RepId = Annotated[str | None, typer.Option("--rep", metavar="ID", help="是哪位销售的。 Whose conversation it is.")]
 ConsentReference = Annotated[
     str | None, typer.Option("--consent", metavar="REFERENCE", help="同意记录编号。 The consent record.")
 ]
@@ -40,20 +44,23 @@ def coach(
     roles: Roles = None,
     lexicon: LexiconFile = None,
     started_at: StartedAt = None,
+    rep: RepId = None,
     html: Html = None,
+    markdown: Markdown = None,
     json_out: JsonOut = None,
     tenant: Tenant = "default",
     lang: Lang = None,
 ) -> None:
     """复盘一通录音或一段对话。 Coach a recording or a transcript."""
     path = Path(subject(conversation, "AUDIO"))
-    for destination in (html, json_out):
+    for destination in (html, markdown, json_out):
         ensure_writable(destination)
     customer = read_account_file(account)
     names = read_lexicon_file(lexicon)
 
     async def digest(parts: Parts) -> None:
         from agent.calls import CallFile, keep_report, report_document
+        from coaching.markdown import render_markdown
         from coaching.page import render_html
         from wire.documents import read_transcript
 
@@ -72,9 +79,13 @@ def coach(
             with progress_bar() as on_progress:
                 report = await parts.calls.digest_recording(tenant, call, on_progress=on_progress)
         async with parts.store.begin(tenant) as work:
+            if rep:
+                await work.conversations.put(replace(report.transcript, rep_id=rep))
             await keep_report(work, report)
         if html is not None:
             write_text(html, render_html(report, lang=parts.lang))
+        if markdown is not None:
+            write_text(markdown, render_markdown(report, lang=parts.lang))
         if json_out != STDOUT:
             print_report(report, parts.lang)
         write_json(json_out, report_document(report))

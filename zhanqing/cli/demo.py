@@ -48,10 +48,12 @@ def demo(folder: Folder = Path("out/demo"), lang: Lang = None) -> None:
 def write_results(report: Report, folder: Path, *, lang: str) -> list[Path]:
     """Write transcript, report, brief and replies; return the files, the report page first."""
     from agent.calls import report_document
+    from coaching.markdown import render_markdown
     from coaching.page import render_html
 
     document = report_document(report)
     write_text(folder / "report.html", render_html(report, lang=lang))
+    write_text(folder / "report.md", render_markdown(report, lang=lang))
     documents: dict[str, Any] = {
         "transcript.json": document["conversation"],
         "report.json": document,
@@ -60,4 +62,4 @@ def write_results(report: Report, folder: Path, *, lang: str) -> list[Path]:
     }
     for name, content in documents.items():
         write_json(str(folder / name), content)
-    return [folder / "report.html", *(folder / name for name in documents)]
+    return [folder / "report.html", folder / "report.md", *(folder / name for name in documents)]
