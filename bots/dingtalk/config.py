@@ -25,7 +25,8 @@ class DingtalkConfig:
         card_min_interval_s: Between two updates of one card; the platform's own least is near 0.3.
         cards_per_s: Updates of all cards together; plans differ between 20 and 120.
         pause_after_limit_s: How long every card rests after the platform said it was too much.
-        stream_domains: Hosts beneath these may be connected to and posted to; loopback always may.
+        domains: Hosts beneath these may be connected to and posted to; loopback may when `api_base` is there.
+        file_domains: Hosts beneath these may be downloaded from.
         skew_s: How old a signed HTTP callback may be.
         event_token: Of the event subscription over HTTP; empty: there is none.
         event_aes_key: Its 43 characters.
@@ -43,7 +44,8 @@ class DingtalkConfig:
     pause_after_limit_s: float = 2.0
     api_base: str = API_BASE
     oapi_base: str = OAPI_BASE
-    stream_domains: tuple[str, ...] = ("dingtalk.com",)
+    domains: tuple[str, ...] = ("dingtalk.com",)
+    file_domains: tuple[str, ...] = ("dingtalk.com", "aliyuncs.com", "alicdn.com")
     skew_s: float = 3600.0
     event_token: str = field(default="", repr=False)
     event_aes_key: str = field(default="", repr=False)
@@ -65,21 +67,23 @@ class DingtalkConfig:
         """The robot's code in API calls."""
         return self.robot_code or self.client_id
 
-    def may_reach(self, url: str, *, secure: str) -> bool:
-        """Whether an address that the platform sent is the platform's: `secure` beneath its domains, or loopback."""
-        host = _host(url)
-        named = any(host == domain or host.endswith(f".{domain}") for domain in self.stream_domains)
-        return is_loopback(url) or (named and is_sealed(url, secure=secure))
+    def may_reach(self, url: str, *, secure: str, domains: tuple[str, ...] = ()) -> bool:
+        """Whether an address that the platform sent is one of the platform's, by the `secure` scheme."""
+        if is_loopback(url):
+            return is_loopback(self.api_base)
+        host = host_of(url)
+        named = any(host == domain or host.endswith(f".{domain}") for domain in domains or self.domains)
+        return named and urlsplit(url).scheme == secure
 
 
 def is_sealed(url: str, *, secure: str) -> bool:
     """Whether the address has the `secure` scheme (`https`, `wss`) or stays on this machine."""
-    return bool(_host(url)) and (urlsplit(url).scheme == secure or is_loopback(url))
+    return bool(host_of(url)) and (urlsplit(url).scheme == secure or is_loopback(url))
 
 
 def is_loopback(url: str) -> bool:
     """Whether the address stays on this machine."""
-    host = _host(url)
+    host = host_of(url)
     if host == "localhost":
         return True
     try:
@@ -88,7 +92,8 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
+    """Return the host of an address; empty for one that hides it behind a user name or is none."""
     try:
         parts = urlsplit(url)
         return "" if parts.username or parts.password else (parts.hostname or "")
