@@ -12,6 +12,15 @@ from pathlib import Path
 
 _HEAD_BYTES = 4096
 _TAIL_BYTES = 1 << 16
+_MEDIA_TYPES = {
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "aac": "audio/aac",
+    "mov": "audio/mp4",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+    "amr": "audio/amr",
+}
 
 
 def sniff(path: Path) -> str | None:
@@ -23,6 +32,12 @@ def sniff(path: Path) -> str | None:
             head = file.read(_HEAD_BYTES)
             return "flac" if head.startswith(b"fLaC") else ("aac" if _is_adts(head) else "mp3")
     return next((name for name, matches in _SIGNATURES if matches(head)), None)
+
+
+def media_type(path: Path) -> str | None:
+    """Return the media type under which a recording is kept, or None when it is no audio container we read."""
+    demuxer = sniff(path)
+    return None if demuxer is None else _MEDIA_TYPES.get(demuxer, "application/octet-stream")
 
 
 def is_cut_short(path: Path, demuxer: str) -> bool:
