@@ -15,6 +15,7 @@ SUITES: dict[str, str] = {
     "diarization": "eval.diarization",
     "hotwords": "eval.hotwords",
     "ghosts": "eval.ghosts",
+    "signals": "eval.signals",
     "rep_acts": "eval.rep_acts",
     "emotion": "eval.emotion",
     "competitors": "eval.competitors",

@@ -1,23 +1,17 @@
-"""Light heads over the frozen encoder: utterances in, one calibrated score per label out. Numpy only.
+"""The two linear halves of a head that reads a turn with what was said before it. Numpy only.
 
-A head adds two logistic models per label, one over the encoder's vectors (what is meant) and one
-over hashed character n-grams (how it is worded), and maps their sum to a probability that was
-calibrated on rows which neither model was fitted to. `signals.train` writes what this module reads.
+One logistic model per label reads the encoder's vectors (what is meant), another hashed character n-grams (how it is
+worded). `signals.train` fits them; a head fuses their logits with what it knows besides.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.errors import IntegrityError, MissingError
-from language.sentences import Span
 from signals.grams import BITS, Grams, grams
 from signals.pipeline import Reading
 
@@ -90,15 +84,13 @@ def _texts(item: Utterance) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeadWeights:
-    """The numbers of a head for L labels; what is in its `.npz`.
+class HalfWeights:
+    """The numbers of both halves for L labels.
 
     Attributes:
         dense: float16 (2 d, L); `dense_bias` float32 (L,).
         buckets: int64 (k,), the n-gram buckets that carry weight; `rarity` float16 (k,), their
             inverse document frequency; `sparse` float16 (k, L); `sparse_bias` float32 (L,).
-        fusion: float32 (3, L): factor of the dense logit, factor of the sparse logit, offset.
-        thresholds: float32 (L,), the calibrated score from which a label is asserted.
     """
 
     dense: NDArray[np.float16]
@@ -107,63 +99,32 @@ class HeadWeights:
     rarity: NDArray[np.float16]
     sparse: NDArray[np.float16]
     sparse_bias: NDArray[np.float32]
-    fusion: NDArray[np.float32]
-    thresholds: NDArray[np.float32]
 
 
-class Head:
-    """A trained head. Pure: the same utterances give the same scores.
+class Halves:
+    """Both halves, ready to score. Pure: the same features give the same logits."""
 
-    Attributes:
-        labels: The taxonomy, in the order of the score columns.
-        version: Changes whenever the weights do.
-        encoder: Fingerprint of the encoder it was trained on.
-    """
-
-    def __init__(self, weights: HeadWeights, *, labels: Sequence[str], version: str, encoder: str) -> None:
-        self.labels = tuple(labels)
-        self.version = version
-        self.encoder = encoder
-        self.thresholds = weights.thresholds
-        self._fusion = weights.fusion
+    def __init__(self, weights: HalfWeights) -> None:
         self._dense = weights.dense.astype(np.float32)
         self._dense_bias = weights.dense_bias
         self._sparse_bias = weights.sparse_bias
         # One row more than there are weights: an unknown n-gram's row, all zero.
-        self._sparse = np.vstack([weights.sparse.astype(np.float32), np.zeros((1, len(self.labels)), np.float32)])
+        empty = np.zeros((1, self._dense.shape[1]), np.float32)
+        self._sparse = np.vstack([weights.sparse.astype(np.float32), empty])
         self._rarity = np.append(weights.rarity.astype(np.float32), np.float32(0))
         self._row = np.full(1 << BITS, len(weights.buckets), dtype=np.int64)
         self._row[weights.buckets] = np.arange(len(weights.buckets))
 
-    def score(self, features: Features) -> NDArray[np.float32]:
-        """Return calibrated probabilities, float32 (n, labels)."""
+    def logits(self, features: Features) -> NDArray[np.float32]:
+        """Return the dense and the sparse logits, float32 (n, 2, L)."""
         dense = features.dense @ self._dense + self._dense_bias
-        sparse = self._wording(features) + self._sparse_bias
-        logit = self._fusion[0] * dense + self._fusion[1] * sparse + self._fusion[2]
-        result: NDArray[np.float32] = (1.0 / (1.0 + np.exp(-logit))).astype(np.float32)
-        return result
+        context = 2.0 * features.need[:, None] * self._wording_of(features.context)
+        sparse = self._wording_of(features.words) + context + self._sparse_bias
+        return np.stack([dense, sparse], axis=1).astype(np.float32)
 
-    def score_turns(self, reading: Reading, places: Sequence[int]) -> NDArray[np.float32]:
-        """Score the turns at `places` of a reading, float32 (places, labels).
-
-        Raises:
-            IntegrityError: The reading's encoder is not the one this head was trained on.
-            MissingError: The reading has no encoder.
-        """
-        if reading.encoder.fingerprint != self.encoder:
-            raise IntegrityError("signals.other_encoder", head=self.version)
-        if not places:
-            return np.zeros((0, len(self.labels)), dtype=np.float32)
-        return self.score(featurize([utterance_at(reading, place) for place in places], encode_from(reading)))
-
-    def carrying(self, text: str, spans: Sequence[Span], label: str) -> int:
-        """Return which of `spans` of `text` speaks most for `label` by its wording; the first of equals."""
-        column = self.labels.index(label)
-        values = self._wording_of(grams([span.text for span in spans]))[:, column]
-        return int(np.argmax(values))
-
-    def _wording(self, features: Features) -> NDArray[np.float32]:
-        return self._wording_of(features.words) + 2.0 * features.need[:, None] * self._wording_of(features.context)
+    def wording(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return how much the wording of texts alone speaks for each label, float32 (n, L)."""
+        return self._wording_of(grams(texts))
 
     def _wording_of(self, found: Grams) -> NDArray[np.float32]:
         rows = self._row[found.buckets]
@@ -182,24 +143,15 @@ def utterance_at(reading: Reading, place: int) -> Utterance:
 
 
 def encode_from(reading: Reading) -> Encode:
-    """Return an `Encode` that looks turns up in the reading's one batch instead of encoding again."""
+    """Return an `Encode` that looks turns up in the reading's one batch; other texts are encoded in one call."""
     vectors = reading.vectors
     place = {turn.text: number for number, turn in enumerate(reading.turns)}
-    return lambda texts: vectors[[place[text] for text in texts]]
 
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        new = [text for text in texts if text not in place]
+        known = vectors[[place.get(text, 0) for text in texts]]
+        if new:
+            known[[text not in place for text in texts]] = reading.encoder.encode(new, prefix="query")
+        return known
 
-@cache
-def load_head(name: str) -> Head:
-    """Load `weights/<name>.npz` with its manifest.
-
-    Raises:
-        MissingError: There is no such head; `python -m signals.train` makes it.
-    """
-    folder = files("signals") / "weights"
-    manifest, arrays = folder / f"{name}.json", folder / f"{name}.npz"
-    if not (manifest.is_file() and arrays.is_file()):
-        raise MissingError("signals.no_head", head=name)
-    about = json.loads(manifest.read_text(encoding="utf-8"))
-    with arrays.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-        weights = HeadWeights(**{key: stored[key] for key in stored.files})
-    return Head(weights, labels=about["labels"], version=about["version"], encoder=about["encoder"])
+    return encode
