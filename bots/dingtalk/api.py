@@ -113,7 +113,7 @@ class DingtalkApi:
             OutcomeUnknownError: No answer came; it may have been shown.
             PlatformError: The platform is down or busy; nothing was shown.
         """
-        if not self._config.may_reach(url, secure="https"):
+        if not self._config.may_reach(url):
             raise RefusedError("bots.dingtalk_foreign_host")
         said = _checked(await self._send("POST", url, body))
         code = said.get("errcode", 0)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
+from bots.wecom.hosts import is_local, may_reach
 from domain.errors import InputError
 
 API_BASE = "https://api.dingtalk.com"
@@ -59,7 +58,7 @@ class DingtalkConfig:
         if not 0.3 <= self.card_min_interval_s <= 60 or self.cards_per_s <= 0:
             raise InputError("bots.dingtalk_card_pace")
         for base in (self.api_base, self.oapi_base):
-            if not is_sealed(base, secure="https"):
+            if not base.startswith("https://") and not is_local(base):
                 raise InputError("bots.dingtalk_plain_address")
 
     @property
@@ -67,35 +66,6 @@ class DingtalkConfig:
         """The robot's code in API calls."""
         return self.robot_code or self.client_id
 
-    def may_reach(self, url: str, *, secure: str, domains: tuple[str, ...] = ()) -> bool:
+    def may_reach(self, url: str, *, secure: str = "https", domains: tuple[str, ...] = ()) -> bool:
         """Whether an address that the platform sent is one of the platform's, by the `secure` scheme."""
-        if is_loopback(url):
-            return is_loopback(self.api_base)
-        host = host_of(url)
-        named = any(host == domain or host.endswith(f".{domain}") for domain in domains or self.domains)
-        return named and urlsplit(url).scheme == secure
-
-
-def is_sealed(url: str, *, secure: str) -> bool:
-    """Whether the address has the `secure` scheme (`https`, `wss`) or stays on this machine."""
-    return bool(host_of(url)) and (urlsplit(url).scheme == secure or is_loopback(url))
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the address stays on this machine."""
-    host = host_of(url)
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def host_of(url: str) -> str:
-    """Return the host of an address; empty for one that hides it behind a user name or is none."""
-    try:
-        parts = urlsplit(url)
-        return "" if parts.username or parts.password else (parts.hostname or "")
-    except ValueError:
-        return ""
+        return may_reach(url, domains or self.domains, secure=secure, local=is_local(self.api_base))

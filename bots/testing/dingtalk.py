@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bots.clock import Clock
+from bots.testing.asgi import Place, served
 from bots.testing.dingtalk_messages import robot_message
-from bots.testing.loopback import Loopback, served
 
 TICKET_S = 90.0
 TOKEN_S = 7200
@@ -104,7 +104,7 @@ class FakeDingtalk:
         self.qps = qps
         self.permissions = {"Card.Streaming.Write", "Card.Instance.Write", "Robot.Message.Send"}
         self.people = {"user123"}
-        self.place = Loopback(0)
+        self.place = Place(0)
         self.calls: list[tuple[str, Any]] = []
         self.opened: list[dict[str, Any]] = []
         self.tickets: dict[str, float] = {}
