@@ -55,6 +55,7 @@ class CallFile:
         roles: Speaker by channel.
         lexicon: Names beside the tenant's own.
         checkpoint: Where finished stretches are kept, so that a killed digest does not hear them again.
+        key: Of the job; its second run finds the advice of the first instead of giving it twice.
     """
 
     path: Path
@@ -65,6 +66,9 @@ class CallFile:
     account: Account | None = None
     started_at: datetime | None = None
     checkpoint: Checkpoint | None = None
+    rep_id: str | None = None
+    deal_id: str | None = None
+    key: str = ""
 
 
 class CallCoach:
@@ -100,18 +104,30 @@ class CallCoach:
             on_progress=on_progress,
             checkpoint=call.checkpoint,
         )
-        known = replace(heard, consent=call.consent, started_at=call.started_at or heard.started_at)
-        return await self.digest_transcript(tenant, known, account=call.account, lexicon=call.lexicon)
+        known = replace(
+            heard,
+            consent=call.consent,
+            started_at=call.started_at or heard.started_at,
+            rep_id=call.rep_id or heard.rep_id,
+            deal_id=call.deal_id or heard.deal_id,
+        )
+        return await self.digest_transcript(tenant, known, account=call.account, lexicon=call.lexicon, key=call.key)
 
     async def digest_transcript(
-        self, tenant: str, transcript: Transcript, *, account: Account | None = None, lexicon: Lexicon = ()
+        self,
+        tenant: str,
+        transcript: Transcript,
+        *,
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+        key: str = "",
     ) -> Report:
         """Notice, measure, keep and advise on a conversation; `keep_report` stores what comes back."""
         names = await self._names(tenant, lexicon)
         signals = await asyncio.to_thread(self._detector.detect, transcript, lexicon=names)
         analysis = Analysis(conversation_id=transcript.id, signals=signals, metrics=measure(transcript, signals))
         transcript, account = await self._keep(tenant, transcript, analysis, account)
-        return await self._advise(tenant, transcript, analysis, account, names)
+        return await self._advise(tenant, transcript, analysis, account, names, key)
 
     async def _names(self, tenant: str, lexicon: Lexicon) -> Lexicon:
         async with self._store.read(tenant) as work:
@@ -132,7 +148,7 @@ class CallCoach:
         return transcript, account
 
     async def _advise(
-        self, tenant: str, transcript: Transcript, analysis: Analysis, account: Account | None, names: Lexicon
+        self, tenant: str, transcript: Transcript, analysis: Analysis, account: Account | None, names: Lexicon, key: str
     ) -> Report:
         signals, metrics = analysis.signals, analysis.metrics
         # Whoever asked not to be called again is not to be answered with a pitch.
@@ -140,10 +156,10 @@ class CallCoach:
         replies = None
         if asked is not None:
             replies = await self._coach.reply(
-                tenant, asked.text, conversation=transcript, account=account, lexicon=names
+                tenant, asked.text, conversation=transcript, account=account, lexicon=names, key=key
             )
-        brief = await self._coach.brief(tenant, conversations=(transcript,), account=account, lexicon=names)
-        tips = await self._coach.tips(tenant, transcript, signals=signals, metrics=metrics, lexicon=names)
+        brief = await self._coach.brief(tenant, conversations=(transcript,), account=account, lexicon=names, key=key)
+        tips = await self._coach.tips(tenant, transcript, signals=signals, metrics=metrics, lexicon=names, key=key)
         return build_report(
             transcript,
             analysis,

@@ -118,4 +118,7 @@ async def _call_file(run: JobRun) -> CallFile:
         account=account,
         started_at=call.details.started_at,
         checkpoint=heard_before,
+        rep_id=call.details.rep_id,
+        deal_id=call.details.deal_id,
+        key=f"job:{run.job.job_id}",
     )
