@@ -22,13 +22,29 @@ REWRITTEN = "wording."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """One rule: what wording touches it, and which words and wishes of the customer raise it."""
+    """One rule: what wording touches it, and which words and wishes of the customer raise it.
+
+    `exempt` is wording that holds a cue and means something else: 绝对值, 最好先看一下.
+    """
 
     rule: str
     message: str
     cues: re.Pattern[str]
     asked: re.Pattern[str]
     intents: frozenset[str]
+    exempt: re.Pattern[str] | None = None
+
+    def touched_by(self, what: str) -> re.Match[str] | None:
+        """Return the first wording that touches the rule."""
+        exempt = [match.span() for match in self.exempt.finditer(what)] if self.exempt else []
+        return next(
+            (
+                match
+                for match in self.cues.finditer(what)
+                if not any(start <= match.start() < end for start, end in exempt)
+            ),
+            None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +70,7 @@ def compliance_topics() -> tuple[Topic, ...]:
             cues=re.compile(row["cues"]),
             asked=re.compile(row["asked"]),
             intents=frozenset(row["intents"]),
+            exempt=re.compile(row["exempt"]) if "exempt" in row else None,
         )
         for row in _table()["topic"]
     )
@@ -99,7 +116,7 @@ def notes_for(what: str, *, topics: Sequence[str] = ()) -> tuple[ComplianceNote,
         return ()
     notes = []
     for topic in compliance_topics():
-        match = topic.cues.search(what)
+        match = topic.touched_by(what)
         if match is not None or topic.rule in topics:
             start, end = match.span() if match else (first.start, first.end)
             notes.append(_note(topic.rule, Severity.NOTE, topic.message, start, end))

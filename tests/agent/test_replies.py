@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.coach import Coach
-from agent.compliance import compliance_topics, make_safe, notes_for
+from agent.compliance import SafeWording, compliance_topics, make_safe, notes_for
 from agent.replies import MOST_CHARACTERS
 from agent.talk import adapt
 from agent.testing import publish
@@ -108,3 +108,25 @@ def test_a_note_stands_on_the_words_that_touch_its_rule() -> None:
 
 def test_compliance_messages_hold_no_number() -> None:
     assert all(not quantities(topic.message) for topic in compliance_topics())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "第一期先上两条产线。",
+        "技术方面第一版方案明天发您。",
+        "服务第一件事是看现场。",
+        "绝对值误差在三度以内。",
+        "最好先看一下现场。",
+        "最快下周三能到。",
+        "唯一的要求是网络要通。",
+    ],
+)
+def test_an_ordinal_or_a_term_is_no_absolute_claim(text: str) -> None:
+    assert make_safe(text) == SafeWording(text=text)
+    assert "不得使用绝对化用语" not in {note.rule for note in notes_for(text)}
+
+
+@pytest.mark.parametrize("text", ["我们是最好的。", "我们在行业里排第一。", "这个绝对没问题。"])
+def test_an_absolute_claim_is_still_one(text: str) -> None:
+    assert make_safe(text) != SafeWording(text=text)
