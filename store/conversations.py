@@ -16,7 +16,7 @@ from store.accounts import Revision
 from store.canonical import canonical, digest
 from store.scope import Repository
 from store.sources import SourceDraft, Sources
-from store.tables import AnalysisRow, ConversationRow, MomentCommentRow, ReportRow, TurnRow
+from store.tables import AnalysisRow, ConversationRow, DrillRow, MomentCommentRow, ReportRow, TurnRow
 from store.titles import turn_title
 from wire.documents import dump, dump_transcript, read_transcript
 
@@ -178,7 +178,7 @@ class Conversations(Repository):
         The emptied row stays, so that a late redelivery does not bring the conversation back.
         """
         await self._drop_findings(conversation_id)
-        for spoken in (TurnRow, MomentCommentRow):
+        for spoken in (TurnRow, MomentCommentRow, DrillRow):
             await self._session.execute(delete(spoken).where(spoken.conversation_id == conversation_id))
         emptied = {"document": {}, "content_hash": "", "words_hash": "", "erased_at": self._now()}
         row = ConversationRow

@@ -13,11 +13,13 @@ from store.cases import Cases
 from store.chat_answers import ChatAnswers
 from store.chat_people import ChatPeople
 from store.chat_threads import ChatThreads
+from store.comments import Comments
 from store.consents import Consents
 from store.conversations import Conversations
 from store.corpus import Corpus
 from store.decisions import Decisions
 from store.documents import Documents
+from store.drills import Drills
 from store.idempotency import IdempotencyKeys
 from store.inbox import Inbox
 from store.jobs import Jobs
@@ -193,3 +195,13 @@ class Work:
     def corpus(self) -> Corpus:
         """The corpus version."""
         return Corpus(self.scope)
+
+    @cached_property
+    def drills(self) -> Drills:
+        """Role plays between two turns."""
+        return Drills(self.scope)
+
+    @cached_property
+    def comments(self) -> Comments:
+        """Comments on moments."""
+        return Comments(self.scope)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from store.columns import Base
 from store.tables_chats import ChatAnswerRow, ChatBindingRow, ChatCodeRow, ChatThreadRow
+from store.tables_coaching import DrillRow
 from store.tables_conversations import (
     AnalysisRow,
     CallRow,
@@ -51,6 +52,7 @@ from store.tables_work import (
     InboxRow,
     JobEventRow,
     JobRow,
+    LockRow,
     WebhookDeliveryRow,
     WebhookRow,
 )
@@ -83,6 +85,7 @@ __all__ = [
     "DecisionRow",
     "DecisionSourceRow",
     "DocumentRow",
+    "DrillRow",
     "ExternalIdRow",
     "FeedbackRow",
     "GrantRow",
@@ -92,6 +95,7 @@ __all__ = [
     "JobEventRow",
     "JobRow",
     "LexiconRow",
+    "LockRow",
     "MomentCommentRow",
     "PassageRow",
     "PassageVectorRow",
