@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
+from bots.markdown import escaped
 from bots.outgoing import Button, Card
 from domain.sources import Citation
-from domain.suggestions import Claim, Envelope, FeedbackAction, Suggestion, SuggestionKind
+from domain.suggestions import (
+    AI_LABEL,
+    Claim,
+    Envelope,
+    FeedbackAction,
+    Suggestion,
+    SuggestionKind,
+    VerifiedSentence,
+)
 
 MOST_SOURCES = 12
 """Sources written out beneath an answer; a phone's screen holds no more, and why shows all."""
-_MARKUP = re.compile(r"([\\`*_\[\]<>])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,20 +51,24 @@ class _Marks:
 def render(envelope: Envelope, lang: str = "zh") -> Rendered:
     """Return an envelope as chat text and card; an abstention has its reason and no buttons."""
     if envelope.abstained:
-        return Rendered(text="\n\n".join([plain(envelope.reason or ""), *_tail(envelope, lang)]))
+        return Rendered(text="\n\n".join([escaped(envelope.reason or ""), *_tail(envelope, lang)]))
     marks = _Marks()
     blocks = [*_head(envelope, lang), *_suggestions(envelope, marks, lang), _sources(marks, lang)]
     return Rendered(text="\n\n".join([*blocks, *_tail(envelope, lang)]), card=_card(envelope, lang))
 
 
-def render_sentence(claim: Claim, number: int) -> str:
-    """Return one verified sentence with its source right behind it, for a stream that is still being written."""
-    return f"{plain(claim.text)}[{number}]"
-
-
-def plain(text: str) -> str:
-    """Return text that no client reads as markup or as a mention: words of others stay words."""
-    return _MARKUP.sub(r"\\\1", text)
+def render_so_far(sentences: Sequence[VerifiedSentence], lang: str = "zh") -> str:
+    """Return what is verified of an answer that is still being written, with the sources of each sentence."""
+    marks = _Marks()
+    parts: list[str] = []
+    tactic = None
+    for sentence in sentences:
+        if sentence.tactic != tactic:
+            tactic = sentence.tactic
+            parts.append(f"\n\n**{escaped(tactic)}**\n")
+        parts.append(escaped(sentence.claim.text) + marks.of(sentence.claim))
+    blocks = ("".join(parts).strip(), _sources(marks, lang), word("thinking", lang), escaped(AI_LABEL))
+    return "\n\n".join(blocks)
 
 
 def word(name: str, lang: str = "zh", **values: object) -> str:
@@ -88,23 +99,23 @@ def _head(envelope: Envelope, lang: str) -> Iterator[str]:
 def _suggestions(envelope: Envelope, marks: _Marks, lang: str) -> Iterator[str]:
     numbered = envelope.kind is SuggestionKind.REPLY
     for number, suggestion in enumerate(envelope.suggestions, start=1):
-        title = f"{number} · {plain(suggestion.tactic)}" if numbered else plain(suggestion.tactic)
+        title = f"{number} · {escaped(suggestion.tactic)}" if numbered else escaped(suggestion.tactic)
         lines = [f"**{title}**"] if envelope.kind is not SuggestionKind.ASK else []
         lines.append(_marked(suggestion, marks))
         messages = dict.fromkeys(note.message for note in suggestion.compliance)
-        lines += [word("compliance", lang, message=plain(message)) for message in messages]
+        lines += [word("compliance", lang, message=escaped(message)) for message in messages]
         yield "\n".join(lines)
 
 
 def _marked(suggestion: Suggestion, marks: _Marks) -> str:
-    return "".join(plain(claim.text) + marks.of(claim) for claim in suggestion.claims)
+    return "".join(escaped(claim.text) + marks.of(claim) for claim in suggestion.claims)
 
 
 def _sources(marks: _Marks, lang: str) -> str:
     shown = list(marks.cited.values())[:MOST_SOURCES]
     lines = [word("sources", lang)]
     for number, citation in enumerate(shown, start=1):
-        lines += [f"[{number}] {_origin(citation, lang)}", f"> “{plain(citation.quote)}”"]
+        lines += [f"[{number}] {_origin(citation, lang)}", f"> “{escaped(citation.quote)}”"]
     left = len(marks.cited) - len(shown)
     return "\n".join([*lines, *([word("more_sources", lang, count=left)] if left else [])])
 
@@ -112,15 +123,15 @@ def _sources(marks: _Marks, lang: str) -> str:
 def _origin(citation: Citation, lang: str) -> str:
     kind = _lines(lang).get(citation.source_kind.value, citation.source_kind.value)
     version = word("version", lang, version=citation.version)
-    return f"{kind}《{plain(citation.title)}》{version}"
+    return f"{kind}《{escaped(citation.title)}》{version}"
 
 
 def _tail(envelope: Envelope, lang: str) -> Iterator[str]:
     if envelope.missing:
-        yield word("missing", lang, questions=" ".join(plain(question) for question in envelope.missing))
+        yield word("missing", lang, questions=" ".join(escaped(question) for question in envelope.missing))
     if envelope.notes:
-        yield word("notes", lang, notes=" ".join(plain(note) for note in envelope.notes))
-    yield plain(envelope.label)
+        yield word("notes", lang, notes=" ".join(escaped(note) for note in envelope.notes))
+    yield escaped(envelope.label)
 
 
 def _card(envelope: Envelope, lang: str) -> Card:

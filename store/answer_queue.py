@@ -25,6 +25,15 @@ class AnswerQueue:
     def __init__(self, store: Store, sealer: Sealer, *, hold_s: float = 60.0) -> None:
         self._store, self._sealer, self._hold_s = store, sealer, hold_s
 
+    async def has_due(self, channel: str, account_id: str) -> bool:
+        """Whether there may be something to show; asked without taking any lock."""
+        row, now = ChatAnswerRow, self._store.clock()
+        mine = (row.channel == channel, row.account_id == account_id, row.is_open.is_(True), row.due_at <= now)
+        async with self._store.across_tenants(writes=False) as session:
+            return (
+                await session.scalar(select(row.answer_id).where(*mine, row.version > row.shown).limit(1)) is not None
+            )
+
     async def take(self, channel: str, account_id: str) -> ChatAnswer | None:
         """Take the next answer of a channel that has something new to show, in order within its conversation."""
         now = self._store.clock()

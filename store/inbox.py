@@ -42,7 +42,12 @@ class Inbox(Repository):
         message_id = new_id("msg", now)
         row = {"channel": channel, "account_id": account_id, "thread_key": thread_key, "received_at": now}
         for number, key in enumerate(dedupe_keys):
-            alias: dict[str, Any] = {"message_id": f"{message_id}.{number}", "payload": {}, "job_id": None, "done_at": now}
+            alias: dict[str, Any] = {
+                "message_id": f"{message_id}.{number}",
+                "payload": {},
+                "job_id": None,
+                "done_at": now,
+            }
             own = {"message_id": message_id, "payload": self._sealed(payload), "job_id": None, "done_at": None}
             if not await self._insert_new(InboxRow, {**row, "dedupe_key": key, **(alias if number else own)}):
                 await self._take_back(message_id)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from store.columns import TenantOwned, belongs_to, belongs_to_tenant, identifier
+from store.columns import Base, TenantOwned, belongs_to, belongs_to_tenant, identifier
 
 
 class JobRow(TenantOwned):
@@ -96,6 +96,16 @@ class InboxRow(TenantOwned):
     payload: Mapped[dict[str, Any]]
     job_id: Mapped[str | None] = identifier()
     done_at: Mapped[datetime | None]
+
+
+class LockRow(Base):
+    """Something that one process does for the whole installation, for as long as it renews this."""
+
+    __tablename__ = "locks"
+
+    name: Mapped[str] = identifier(primary_key=True)
+    owner: Mapped[str] = identifier()
+    held_until: Mapped[datetime]
 
 
 class IdempotencyRow(TenantOwned):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from domain.errors import MissingError, NotFoundError
@@ -7,6 +9,7 @@ from store.answer_queue import AnswerQueue
 from store.chat_answers import ChatPlace
 from store.chat_people import CODE_LIFE, Binding
 from store.inbox import ANSWER_MESSAGE
+from store.locks import Locks
 from store.people import Rep
 from store.queue import JobQueue
 from store.sealing import Sealer
@@ -233,3 +236,21 @@ class TestPeople:
         with pytest.raises(NotFoundError):
             async with chats.begin("acme") as work:
                 await work.chat_people.invite("nobody")
+
+
+class TestLocks:
+    async def test_one_process_holds_it_until_it_lets_go_or_dies(self, any_store: Store, clock: SteppingClock) -> None:
+        one, two = (Locks(any_store, owner=name, hold_s=30) for name in ("one", "two"))
+        assert await one.take("bot") and await one.take("bot")
+        assert not await two.take("bot")
+        assert await two.take("another bot")
+        await one.release("bot")
+        assert await two.take("bot")
+        clock.pass_s(31)
+        assert await one.take("bot")
+        await two.release("bot")
+        assert not await two.take("bot")
+
+    async def test_of_many_that_ask_at_once_one_gets_it(self, any_store: Store) -> None:
+        asked = await asyncio.gather(*(Locks(any_store, owner=str(number)).take("bot") for number in range(8)))
+        assert sum(asked) == 1

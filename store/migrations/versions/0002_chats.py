@@ -98,6 +98,13 @@ def upgrade() -> None:
     op.create_index("ix_chat_answers_tenant_id_thread_key_answer_id", "chat_answers",
                     ["tenant_id", "thread_key", "answer_id"])
     op.create_index("ix_chat_answers_tenant_id_decision_id", "chat_answers", ["tenant_id", "decision_id"])
+    op.create_table(
+        "locks",
+        sa.Column("name", identifier(), nullable=False),
+        sa.Column("owner", identifier(), nullable=False),
+        sa.Column("held_until", instant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_locks"),
+    )
     op.add_column("jobs", sa.Column("serial_key", identifier(), nullable=True))
     op.create_index("ix_jobs_tenant_id_serial_key_status", "jobs", ["tenant_id", "serial_key", "status"])
 
@@ -106,6 +113,7 @@ def downgrade() -> None:
     op.drop_index("ix_jobs_tenant_id_serial_key_status", table_name="jobs")
     with op.batch_alter_table("jobs") as jobs:
         jobs.drop_column("serial_key")
+    op.drop_table("locks")
     op.drop_table("chat_answers")
     op.drop_table("chat_threads")
     op.drop_table("chat_codes")
