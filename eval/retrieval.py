@@ -68,10 +68,10 @@ class Outcome:
 
 def run(data: Path, *, half: str, parts: Parts) -> EvalResult:
     """Measure on our own queries and, where `data` has them, on the public sets' `half`."""
-    outcomes = rank_queries(parts.encoder)
+    outcomes = rank_queries(parts.search_encoder)
     figures = [figure for name in HALVES for figure in _half_figures(name, outcomes)]
     rows = tuple(_row(outcome) for outcome in outcomes)
-    figures += public_figures(data, half, parts.encoder)
+    figures += public_figures(data, half, parts.search_encoder)
     return EvalResult(suite=SUITE, data=f"own queries and {half} public sets", figures=tuple(figures), rows=rows)
 
 

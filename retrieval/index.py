@@ -26,12 +26,14 @@ class Group:
 
     Attributes:
         vectors: float32 (len(passages), dimension), each of length 1.
+        state: Names what the group is at this moment; another state, another content.
     """
 
     id: str
     passages: tuple[Passage, ...]
     vectors: Floats
     facets: Facets
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,13 @@ class PassageIndex(Protocol):
 
     def put(self, groups: Sequence[Group]) -> None:
         """Replace each group by the one given; one without passages is withdrawn. The next search sees it."""
+        ...
+
+    def held(self) -> Mapping[str, str]:
+        """Return what an earlier process left here and may be searched now: group id → state it was put with.
+
+        Asked once, before the first change; a group that is not whole has the state `""`.
+        """
         ...
 
     def candidates(self, query: Query, *, limit: int, facets: Facets) -> Candidates:

@@ -73,6 +73,10 @@ class MemoryIndex:
                 self._clear()
                 self._append(live)
 
+    def held(self) -> dict[str, str]:
+        """Nothing outlives the process; see `PassageIndex.held`."""
+        return {}
+
     def groups(self) -> Iterator[Group]:
         """Yield every live group, in the order of its rows."""
         for group_id, number in sorted(self._numbers.items(), key=lambda item: item[1]):

@@ -3,10 +3,15 @@
 Dense vectors, BM25 with the `jieba` tokenizer and the filter all run in the engine's hybrid search. The candidates'
 passages come back with their vectors and are scored by the same code as in memory, so that both backends rank
 alike. The same client speaks to Milvus Lite (a file) and to a cluster (an address).
+
+A collection outlives the process and may be written by several. Each row therefore carries the state of its group
+and how many rows the group has, and only a group that is whole and in the state this process knows is ever shown:
+neither one that another process is writing, nor one that was withdrawn while this process did not run.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +23,6 @@ import numpy as np
 
 from domain.cases import Passage
 from domain.errors import UpstreamError
-from domain.sources import safe_part
 from retrieval.index import Candidates, Facets, Floats, Group, no_candidates
 from retrieval.memory_index import MemoryIndex
 from retrieval.query import Query
@@ -30,7 +34,7 @@ _SAMPLE = 256
 _BATCH = 200
 _MOST_ROWS = 16_000
 _MAX_TEXT_BYTES = 65_535
-_FIELDS = ["group_id", "place", "passage", "facets", "dense"]
+_FIELDS = ["id", "group_id", "state", "size", "place", "passage", "facets", "dense"]
 
 
 class MilvusIndex:
@@ -40,15 +44,18 @@ class MilvusIndex:
         address: A file for Milvus Lite, or `http://host:19530`.
         tenant: Whose passages.
         dimension: Length of the vectors.
+        encoder: Fingerprint of what makes the vectors; another encoder has another collection.
         token: Credentials of a cluster, `user:password`.
 
     Raises:
         UpstreamError: `retrieval.milvus_failed`, here and in every method.
     """
 
-    def __init__(self, address: str, *, tenant: str, dimension: int, token: str = "") -> None:
+    def __init__(self, address: str, *, tenant: str, dimension: int, encoder: str = "", token: str = "") -> None:
         self._dimension = dimension
-        self._collection = f"passages_{safe_part(tenant).replace('-', '_').replace('.', '_').replace('~', '_')}"
+        # Milvus takes letters, digits and _ only: names that differ elsewhere must not share a collection.
+        self._collection = f"passages_{_digest(tenant)}_{_digest(f'{encoder} {dimension}')}"
+        self._known: dict[str, str] = {}
         self._lock = threading.RLock()
         self._background: tuple[Floats, frozenset[tuple[str, str]]] | None = None
         with _translated():
@@ -67,11 +74,25 @@ class MilvusIndex:
         latest = {group.id: group for group in groups}
         rows = [row for group in latest.values() for row in _rows(group)]
         with self._lock, _translated():
+            self._background = None
+            for name in latest:
+                self._known.pop(name, None)
             for ids in _batches(list(latest)):
                 self._client.delete(self._collection, filter=f"group_id in {_quoted(ids)}")
             for batch in _batches(rows):
-                self._client.insert(self._collection, batch)
+                self._client.upsert(self._collection, batch)
+            self._known |= {group.id: group.state for group in latest.values() if group.passages}
+
+    def held(self) -> dict[str, str]:
+        """Take over what the collection has; see `PassageIndex.held`."""
+        rows: dict[str, list[Mapping[str, Any]]] = {}
+        with self._lock, _translated():
+            for row in self._every(filter="place >= 0", fields=["id", "group_id", "state", "size"]):
+                rows.setdefault(row["group_id"], []).append(row)
+            whole = {name: found[0]["state"] for name, found in rows.items() if _is_whole(found, found[0]["state"])}
+            self._known = dict(whole)
             self._background = None
+        return {name: whole.get(name, "") for name in rows}
 
     def candidates(self, query: Query, *, limit: int, facets: Facets) -> Candidates:
         """Score the engine's best groups; see `PassageIndex.candidates`."""
@@ -99,6 +120,8 @@ class MilvusIndex:
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=2_048)
         schema.add_field("group_id", DataType.VARCHAR, max_length=2_048)
+        schema.add_field("state", DataType.VARCHAR, max_length=64)
+        schema.add_field("size", DataType.INT64)
         schema.add_field("place", DataType.INT64)
         words = {"enable_analyzer": True, "analyzer_params": {"tokenizer": "jieba"}}
         schema.add_field("text", DataType.VARCHAR, max_length=_MAX_TEXT_BYTES, **words)
@@ -128,7 +151,7 @@ class MilvusIndex:
             self._collection, requests, RRFRanker(60), limit=count, output_fields=["group_id"]
         )
         names = dict.fromkeys(hit["entity"]["group_id"] for hit in hits)
-        return list(names)[: 2 * limit]
+        return [name for name in names if name in self._known][: 2 * limit]
 
     def _load(self, names: Sequence[str]) -> list[Group]:
         rows: dict[str, list[Mapping[str, Any]]] = {}
@@ -136,7 +159,7 @@ class MilvusIndex:
             condition = f"group_id in {_quoted(batch)}"
             for row in self._client.query(self._collection, filter=condition, output_fields=_FIELDS, limit=_MOST_ROWS):
                 rows.setdefault(row["group_id"], []).append(row)
-        return [_group(name, rows[name]) for name in sorted(rows)]
+        return [_group(name, rows[name]) for name in sorted(rows) if _is_whole(rows[name], self._known[name])]
 
     def _corpus(self) -> tuple[Floats, frozenset[tuple[str, str]]]:
         """Return a sample of the vectors and every facet value, read once after each change."""
@@ -147,12 +170,14 @@ class MilvusIndex:
         return self._background
 
     def _facet_pairs(self) -> Iterator[tuple[str, str]]:
-        pages = self._client.query_iterator(
-            self._collection, batch_size=1_000, filter="place == 0", output_fields=["facets"]
-        )
-        while page := pages.next():
-            for row in page:
+        for row in self._every(filter="place == 0", fields=["group_id", "facets"]):
+            if row["group_id"] in self._known:
                 yield from ((column, value) for column, values in row["facets"].items() for value in values)
+
+    def _every(self, *, filter: str, fields: list[str]) -> Iterator[Mapping[str, Any]]:
+        pages = self._client.query_iterator(self._collection, batch_size=1_000, filter=filter, output_fields=fields)
+        while page := pages.next():
+            yield from page
         pages.close()
 
 
@@ -162,12 +187,23 @@ def _rows(group: Group) -> Iterator[dict[str, Any]]:
         yield {
             "id": passage.id,
             "group_id": group.id,
+            "state": group.state,
+            "size": len(group.passages),
             "place": place,
             "text": passage.text,
             "dense": vector.tolist(),
             "passage": asdict(passage),
             "facets": facets,
         }
+
+
+def _is_whole(rows: Sequence[Mapping[str, Any]], state: str) -> bool:
+    """Whether these rows are all of a group's, and of one state."""
+    return all(row["state"] == state for row in rows) and len({row["id"] for row in rows}) == rows[0]["size"]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
 def _group(name: str, rows: Sequence[Mapping[str, Any]]) -> Group:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -12,7 +13,7 @@ import numpy as np
 import structlog
 
 from domain.cases import CASE_COLUMNS, CaseHit, Outcome, Passage, PassageHit
-from domain.errors import ZhanqingError
+from domain.errors import ModelError, ZhanqingError
 from domain.messages import text as message
 from language.encoder import Encoder
 from retrieval import snapshot
@@ -20,6 +21,7 @@ from retrieval.fusion import Ranked, rank
 from retrieval.index import Candidates, Floats, Group, PassageIndex
 from retrieval.memory_index import MemoryIndex
 from retrieval.query import read_query
+from retrieval.rerankers import DEPTH, Reranker
 from retrieval.results import FacetFilter, SearchResult, normalised
 from store.passages import GroupState, PassageGroup
 from store.work import Store
@@ -59,6 +61,7 @@ class CaseSearch:
         encoder: Makes query and passage vectors; vectors of passages are kept in the store.
         make_index: The backend.
         snapshots: Folder of the vector graphs of large corpora; without one they are built anew by each process.
+        reranker: Reads the first cases once more; when it fails the order of the fusion stands, with a warning.
         lang: Language of warnings.
     """
 
@@ -69,9 +72,10 @@ class CaseSearch:
         *,
         make_index: IndexFactory = index_in_memory,
         snapshots: Path | None = None,
+        reranker: Reranker | None = None,
         lang: str = "zh",
     ) -> None:
-        self._store, self._encoder = store, encoder
+        self._store, self._encoder, self._reranker = store, encoder, reranker
         self._make_index, self._snapshots, self._lang = make_index, snapshots, lang
         self._copies: dict[str, _Copy] = {}
 
@@ -91,8 +95,11 @@ class CaseSearch:
         warnings = self._warnings(copy.index, wanted)
         hits: tuple[CaseHit, ...] = ()
         if text.strip() and top_k > 0:
-            hits = await asyncio.to_thread(self._find, copy.index, text, wanted, top_k)
-        return SearchResult(hits=hits, warnings=warnings, corpus_version=copy.version)
+            depth = top_k if self._reranker is None else max(top_k, DEPTH)
+            hits = await asyncio.to_thread(self._find, copy.index, text, wanted, depth)
+            hits, more = await self._reranked(text, hits)
+            warnings += more
+        return SearchResult(hits=hits[:top_k], warnings=warnings, corpus_version=copy.version)
 
     async def search_documents(self, tenant: str, text: str, *, top_k: int = 5) -> tuple[PassageHit, ...]:
         """Return the best passages of live documents (policies, price lists, products), best first.
@@ -126,6 +133,19 @@ class CaseSearch:
                     manifest = self._manifest(index, copy.version)
                     await asyncio.to_thread(snapshot.save, self._snapshots, tenant, index, manifest)
         return built
+
+    async def _reranked(self, text: str, hits: tuple[CaseHit, ...]) -> tuple[tuple[CaseHit, ...], tuple[str, ...]]:
+        """Order cases by what the reranker says of their best passages; `score` is then the reranker's."""
+        if self._reranker is None or not hits:
+            return hits, ()
+        passages = [hit.best.passage.text for hit in hits]
+        try:
+            scores = await asyncio.to_thread(self._reranker.scores, text, passages)
+        except ModelError as error:
+            log.warning("rerank.failed", code=error.code)
+            return hits, (error.line(self._lang),)
+        order = np.argsort(-scores, kind="stable")
+        return tuple(replace(hits[place], score=float(scores[place])) for place in order), ()
 
     def _manifest(self, index: MemoryIndex, version: int) -> snapshot.Manifest:
         encoder = self._encoder
@@ -175,18 +195,20 @@ class CaseSearch:
 
     async def _catch_up(self, tenant: str, copy: _Copy) -> None:
         """Read what changed from one snapshot, encode what has no vector yet, then change the index at once."""
+        if copy.version == 0:
+            await asyncio.to_thread(copy.adopt)
         async with self._store.read(tenant) as work:
             version = await work.corpus.version()
             if version == copy.version:
                 return
-            states = await work.passages.groups()
+            states = {name: _named(state) for name, state in (await work.passages.groups()).items()}
             # In order of id, so that every process that reads this version has the same rows.
             changed = sorted(group_id for group_id, state in states.items() if copy.states.get(group_id) != state)
             groups = await work.passages.load(changed)
             passage_ids = [passage.id for group in groups for passage in group.passages]
             kept = await work.passages.vectors(self._encoder.fingerprint, passage_ids)
         vectors = await self._vectors(tenant, groups, kept)
-        indexed = [_indexed(group, vectors) for group in groups]
+        indexed = [_indexed(group, vectors, states[group.id]) for group in groups]
         is_first = copy.version == 0
         await asyncio.to_thread(copy.take_over, version, states, indexed)
         if is_first:
@@ -226,7 +248,7 @@ class _Copy:
     def __init__(self, index: PassageIndex) -> None:
         self.index = index
         self.version = 0
-        self.states: dict[str, GroupState] = {}
+        self.states: dict[str, str] = {}
         self._lock = threading.Lock()
         self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
@@ -234,7 +256,13 @@ class _Copy:
         """One task of a loop at a time reads what changed; the others wait for it instead of doing the same."""
         return self._gates.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
-    def take_over(self, version: int, states: dict[str, GroupState], changed: Sequence[Group]) -> None:
+    def adopt(self) -> None:
+        """Take over what a durable backend kept; what is no longer so in the database goes with the first change."""
+        with self._lock:
+            if self.version == 0:
+                self.states = dict(self.index.held())
+
+    def take_over(self, version: int, states: dict[str, str], changed: Sequence[Group]) -> None:
         """Bring the index to a version, unless another loop of this process has brought it further."""
         with self._lock:
             if version <= self.version:
@@ -244,13 +272,19 @@ class _Copy:
             self.states, self.version = states, version
 
 
-def _indexed(group: PassageGroup, vectors: dict[str, Floats]) -> Group:
+def _named(state: GroupState) -> str:
+    """One word for a group's state; a passage more or less, or another version of one, changes it."""
+    return f"{state.passages}@{state.corpus_version}"
+
+
+def _indexed(group: PassageGroup, vectors: dict[str, Floats], state: str) -> Group:
     passages = tuple(sorted(group.passages, key=_place))
     return Group(
         id=group.id,
         passages=passages,
         vectors=np.stack([vectors[passage.id] for passage in passages]),
         facets={**group.facets, GROUP_KIND: (DOCUMENT if passages[0].case_id is None else CASE,)},
+        state=state,
     )
 
 

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from domain.errors import InputError
 from zhanqing.logs import configure_logs
-from zhanqing.settings import Settings, SpeechSettings, read_settings
+from zhanqing.settings import SearchSettings, Settings, SpeechSettings, read_settings
 
 if TYPE_CHECKING:
     from agent.calls import CallCoach
     from agent.coach import Coach
     from agent.engines import Engine
-    from language.encoder import Encoder
-    from retrieval.search import CaseSearch
+    from language.encoder import Encoder, Prefix
+    from retrieval.index import PassageIndex
+    from retrieval.rerankers import Reranker
+    from retrieval.search import CaseSearch, IndexFactory
     from signals.pipeline import Detector, SignalDetector
     from speech.recognizer import Recognizer
     from speech.transcriber import SpeechOptions, Transcriber
@@ -109,10 +111,45 @@ class Parts:
 
     @cached_property
     def search(self) -> CaseSearch:
-        """Search over published war cases."""
+        """Search over published war cases and documents, as the settings choose it."""
         from retrieval.search import CaseSearch
 
-        return CaseSearch(self.store, self.encoder, snapshots=self.home / "indexes", lang=self.lang)
+        return CaseSearch(
+            self.store,
+            self.search_encoder,
+            make_index=make_index(self.settings.search, self.search_encoder),
+            snapshots=self.home / "indexes",
+            reranker=make_reranker(self.settings.search),
+            lang=self.lang,
+        )
+
+    @cached_property
+    def search_encoder(self) -> Encoder:
+        """What makes the vectors of questions and passages; the default is the text encoder itself.
+
+        Raises:
+            MissingError: Its weights, or the extra that loads them, are absent.
+        """
+        chosen = self.settings.search
+        prefixes: dict[Prefix, str] = {"query": chosen.query_prefix, "passage": chosen.passage_prefix}
+        match chosen.encoder:
+            case "endpoint":
+                from language.endpoint_encoder import EndpointEncoder
+
+                return EndpointEncoder(
+                    chosen.base_url or "",
+                    model=chosen.model,
+                    dimension=chosen.dimension,
+                    api_key=chosen.api_key.get_secret_value() if chosen.api_key else None,
+                    prefixes=prefixes,
+                    timeout_s=chosen.timeout_s,
+                )
+            case "sentence-transformers":
+                from language.sentence_transformers_encoder import SentenceTransformerEncoder
+
+                return SentenceTransformerEncoder(chosen.model, prefixes=prefixes)
+            case "e5-small-zh":
+                return self.encoder
 
     @cached_property
     def coach(self) -> Coach:
@@ -176,6 +213,47 @@ class Parts:
             yield self
         finally:
             await self.store.close()
+
+
+def make_index(chosen: SearchSettings, encoder: Encoder) -> IndexFactory:
+    """Return what makes a tenant's index."""
+    from retrieval.search import index_in_memory
+
+    if chosen.index == "memory":
+        return index_in_memory
+
+    def on_milvus(tenant: str, dimension: int) -> PassageIndex:
+        from retrieval.milvus_index import MilvusIndex
+
+        return MilvusIndex(
+            chosen.milvus_url or "",
+            tenant=tenant,
+            dimension=dimension,
+            encoder=encoder.fingerprint,
+            token=chosen.milvus_token.get_secret_value() if chosen.milvus_token else "",
+        )
+
+    return on_milvus
+
+
+def make_reranker(chosen: SearchSettings) -> Reranker | None:
+    """Return the reranker that the settings name, if any.
+
+    Raises:
+        MissingError: Its weights, or the extra that loads them, are absent.
+    """
+    from retrieval.rerankers import CrossEncoderReranker, EndpointReranker
+
+    match chosen.reranker:
+        case "none":
+            return None
+        case "cross-encoder":
+            return CrossEncoderReranker(chosen.reranker_model)
+        case "endpoint":
+            key = chosen.reranker_api_key.get_secret_value() if chosen.reranker_api_key else None
+            return EndpointReranker(
+                chosen.reranker_base_url or "", model=chosen.reranker_model, api_key=key, timeout_s=chosen.timeout_s
+            )
 
 
 def build_detectors(*, emotion: bool = True) -> list[Detector]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -166,3 +167,52 @@ class TestChanges:
 
 def _by_id(found: Candidates) -> dict[str, float]:
     return {passage.id: float(score) for passage, score in zip(found.passages, found.dense, strict=True)}
+
+
+@pytest.mark.milvus
+class TestDurable:
+    """What only a backend that outlives the process can get wrong."""
+
+    @pytest.fixture
+    def opened(self, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+        pytest.importorskip("pymilvus", reason="needs the milvus extra")
+        from retrieval.milvus_index import MilvusIndex
+
+        made: list[MilvusIndex] = []
+
+        def open_index(tenant: str = "acme", encoder: str = "one") -> MilvusIndex:
+            made.append(
+                MilvusIndex(str(tmp_path / "i.db"), tenant=tenant, dimension=ENCODER.dimension, encoder=encoder)
+            )
+            return made[-1]
+
+        yield open_index
+        for each in made:
+            each.close()
+
+    def test_what_was_put_is_held_with_its_state(self, opened: Callable[..., Any]) -> None:
+        opened().put([replace(HOSPITAL, state="2@7"), replace(FACTORY, state="2@8")])
+        again = opened()
+        assert ask(again, "上线").groups == ()  # nothing is shown before somebody has said what is still so
+        assert again.held() == {"C-1": "2@7", "C-2": "2@8"}
+        assert set(ask(again, "上线").groups) == {"C-1", "C-2"}
+
+    def test_a_half_written_group_is_never_shown_and_has_no_state(self, opened: Callable[..., Any]) -> None:
+        index = opened()
+        index.put([replace(HOSPITAL, state="2@7"), replace(FACTORY, state="2@7")])
+        index._client.delete(index._collection, ids=["C-1:1"])
+        assert ask(index, "上线").groups == ("C-2",)
+        assert opened().held() == {"C-1": "", "C-2": "2@7"}
+
+    def test_a_state_that_another_process_wrote_meanwhile_is_not_shown(self, opened: Callable[..., Any]) -> None:
+        index, other = opened(), opened()
+        index.put([replace(HOSPITAL, state="2@9")])
+        other.put([replace(HOSPITAL, state="2@7")])  # a laggard writes what it read before
+        assert ask(index, "上线").groups == ()
+        index.put([replace(HOSPITAL, state="2@9")])
+        assert ask(index, "上线").groups == ("C-1",)
+
+    def test_tenants_and_encoders_never_share_a_collection(self, opened: Callable[..., Any]) -> None:
+        opened("a-b").put([HOSPITAL])
+        for tenant, encoder in (("a_b", "one"), ("a.b", "one"), ("a-b", "two")):
+            assert opened(tenant, encoder).held() == {}

@@ -22,18 +22,15 @@ if TYPE_CHECKING:
     from zhanqing.bootstrap import Parts
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-for name, command in {
-    "queue": kb_review.queue,
-    "submit": kb_review.submit,
-    "review": kb_review.review,
-    "publish": kb_review.publish,
-    "return": kb_review.send_back,
-    "withdraw": kb_review.withdraw,
-    "diff": kb_review.diff,
-    "points": kb_review.points,
-    "competitor": kb_review.competitor,
-}.items():
-    app.command(name)(command)
+app.command("queue")(kb_review.queue)
+app.command("submit")(kb_review.submit)
+app.command("review")(kb_review.review)
+app.command("publish")(kb_review.publish)
+app.command("return")(kb_review.send_back)
+app.command("withdraw")(kb_review.withdraw)
+app.command("diff")(kb_review.diff)
+app.command("points")(kb_review.points)
+app.command("competitor")(kb_review.competitor)
 
 SEARCH_KEYS = frozenset({"text", "k", "facets"})
 SHOWN_PASSAGES = 5
