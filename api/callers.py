@@ -14,7 +14,7 @@ from api.errors import RefusedError
 from api.parts import ApiParts, parts_of
 from domain.errors import DeniedError
 from store.access import AccessEvent
-from store.keys import ApiKey, ApiScope, Role, find_key, use_is_stale
+from store.keys import SCOPES_OF_ROLE, ApiKey, ApiScope, Role, find_key, use_is_stale
 from store.work import Store
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ async def authenticate(request: Request) -> Caller:
         tenant=key.tenant,
         principal=f"key:{key.key_id}",
         role=key.role,
-        scopes=key.scopes,
+        scopes=key.scopes & SCOPES_OF_ROLE[key.role],
         rep_id=key.rep_id,
         team_id=key.team_id,
     )

@@ -65,7 +65,7 @@ class QuotingCoach:
     ) -> Envelope:
         """Answer a question."""
         self.asked.append({"text": text, "conversation": conversation, "deal": deal, "account": account})
-        return await self._say(tenant, SuggestionKind.ASK, abstain="没有" in text)
+        return await self._say(tenant, SuggestionKind.ASK, abstain="没有" in text, rep_id=rep_id)
 
     async def reply(
         self,
@@ -80,7 +80,7 @@ class QuotingCoach:
     ) -> Envelope:
         """Recommend a reply."""
         self.asked.append({"text": text, "conversation": conversation, "deal": deal, "account": account})
-        return await self._say(tenant, SuggestionKind.REPLY, abstain="没有" in text)
+        return await self._say(tenant, SuggestionKind.REPLY, abstain="没有" in text, rep_id=rep_id)
 
     async def brief(
         self,
@@ -93,7 +93,7 @@ class QuotingCoach:
     ) -> Envelope:
         """Draft a brief."""
         self.asked.append({"conversations": list(conversations), "account": account})
-        return await self._say(tenant, SuggestionKind.BRIEF, abstain=False)
+        return await self._say(tenant, SuggestionKind.BRIEF, abstain=False, rep_id=rep_id)
 
     def stream_ask(self, tenant: str, text: str, **around: Any) -> AsyncIterator[StreamEvent]:
         """Answer a question sentence by sentence."""
@@ -103,7 +103,7 @@ class QuotingCoach:
         """Recommend a reply sentence by sentence."""
         return _streamed(self.reply(tenant, text, **around))
 
-    async def _say(self, tenant: str, kind: SuggestionKind, *, abstain: bool) -> Envelope:
+    async def _say(self, tenant: str, kind: SuggestionKind, *, abstain: bool, rep_id: str | None) -> Envelope:
         if self._failure is not None:
             raise self._failure
         decision_id = new_id("d", self._store.clock())
@@ -127,7 +127,7 @@ class QuotingCoach:
                 reason="没有找到依据，请补充资料。" if abstain else None,
                 reason_code=AbstentionReason.NO_EVIDENCE if abstain else None,
             )
-            await work.decisions.append(_decision(envelope))
+            await work.decisions.append(_decision(envelope, rep_id))
         return envelope
 
 
@@ -198,7 +198,7 @@ async def client_of(parts: TestParts, **headers: str) -> AsyncIterator[httpx.Asy
         yield client
 
 
-def _decision(envelope: Envelope) -> Decision:
+def _decision(envelope: Envelope, rep_id: str | None) -> Decision:
     return Decision(
         decision_id=envelope.decision_id,
         envelope=envelope,
@@ -207,4 +207,5 @@ def _decision(envelope: Envelope) -> Decision:
         engine=envelope.engine,
         prompt=PromptUse(name="reply", version="1", sha256="0" * 64),
         checks=(),
+        context={"rep_id": rep_id},
     )

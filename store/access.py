@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from domain.errors import NotFoundError
 from store.ids import new_id
 from store.scope import Repository
 from store.tables import AccessRow, GrantRow
@@ -97,3 +98,41 @@ class Access(Repository):
         row = GrantRow
         wanted = (row.rep_id == rep_id, row.object_kind == object_kind, row.object_id == object_id)
         return await self._session.scalar(select(row.grant_id).where(*wanted, row.ends_at > self._now())) is not None
+
+    async def granted_ids(self, rep_id: str) -> frozenset[str]:
+        """Return the ids of everything that a rep was granted and may still see."""
+        row = GrantRow
+        running = select(row.object_id).where(row.rep_id == rep_id, row.ends_at > self._now())
+        return frozenset(await self._session.scalars(running))
+
+    async def grants(self, *, limit: int) -> list[Grant]:
+        """Return the grants that still run, the one that ends first first."""
+        row = GrantRow
+        running = select(row).where(row.ends_at > self._now()).order_by(row.ends_at, row.grant_id).limit(limit)
+        return [_grant(each) for each in await self._session.scalars(running)]
+
+    async def end_grant(self, grant_id: str) -> Grant:
+        """End a grant now; again changes nothing.
+
+        Raises:
+            NotFoundError: `store.no_grant`.
+        """
+        row, now = GrantRow, self._now()
+        running = update(row).where(row.grant_id == grant_id, row.ends_at > now).values(ends_at=now)
+        await self._session.execute(running)
+        found = await self._session.scalar(select(row).where(row.grant_id == grant_id))
+        if found is None:
+            raise NotFoundError("store.no_grant")
+        return _grant(found)
+
+
+def _grant(row: GrantRow) -> Grant:
+    return Grant(
+        grant_id=row.grant_id,
+        rep_id=row.rep_id,
+        object_kind=row.object_kind,
+        object_id=row.object_id,
+        granted_by=row.granted_by,
+        why=row.why,
+        ends_at=row.ends_at,
+    )

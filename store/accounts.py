@@ -42,6 +42,11 @@ class _Records(Repository, Generic[Record]):
         row = await self._row(record_id)
         return None if row is None else self._record(row)
 
+    async def by_source_part(self, part: str) -> Record | None:
+        """Return the record that a field's source id names, or None."""
+        row = await self._session.scalar(select(self._table).where(self._table.source_part == part))
+        return None if row is None else self._record(row)
+
     async def revision(self, record_id: str) -> Revision | None:
         """Return a record's revision, for conditional changes; None if there is no such record."""
         row = await self._row(record_id)

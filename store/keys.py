@@ -41,6 +41,14 @@ class ApiScope(StrEnum):
 
 ALL_SCOPES = frozenset(ApiScope)
 
+SCOPES_OF_ROLE = {
+    Role.REP: ALL_SCOPES - {ApiScope.ADMIN},
+    Role.MANAGER: ALL_SCOPES - {ApiScope.ADMIN},
+    Role.ADMIN: ALL_SCOPES,
+    Role.INTEGRATION: ALL_SCOPES,
+}
+"""What each role may have at most: a key's scopes beyond it do not count."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:

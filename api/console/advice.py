@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.console.answers import page
 from api.console.signed import User_, frame_of
+from api.fields import shown_source
 from api.pages import Cursors
 from api.parts import parts_of
 from api.rights import refuse_unseen, sees, sees_source, visible_reps
@@ -80,6 +81,7 @@ async def show_source(
         if source is None:
             raise missing
         seen = await sees_source(work, who.caller, source)
+        source = await shown_source(work, who.caller, source)
     await refuse_unseen(request, who.caller, seen=seen, missing=missing, object_kind="source", object_id=id)
     frame = frame_of(request, who, section="decisions")
     return page("source", frame, source=source, start=start, end=max(start, end))

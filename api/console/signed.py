@@ -17,18 +17,12 @@ from api.errors import RefusedError, language_of
 from api.parts import parts_of
 from console.pages import Frame
 from domain.errors import DeniedError, SignatureError
-from store.keys import ALL_SCOPES, ApiScope, Role
+from store.keys import SCOPES_OF_ROLE, ApiScope
 from store.users import SESSION_FOR, User, UserSession, find_session
 
 COOKIE = "zq_session"
 LANGUAGE_COOKIE = "zq_lang"
 PATH = "/console"
-SCOPES = {
-    Role.REP: frozenset({ApiScope.READ, ApiScope.WRITE, ApiScope.COACH}),
-    Role.MANAGER: frozenset({ApiScope.READ, ApiScope.WRITE, ApiScope.COACH}),
-    Role.ADMIN: ALL_SCOPES,
-    Role.INTEGRATION: frozenset[ApiScope](),
-}
 _PURPOSE = "console form"
 
 
@@ -70,7 +64,7 @@ def caller_of(user: User) -> Caller:
         tenant=user.tenant,
         principal=f"user:{user.user_id}",
         role=user.role,
-        scopes=SCOPES[user.role],
+        scopes=SCOPES_OF_ROLE[user.role],
         rep_id=user.rep_id,
         team_id=user.team_id,
     )

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api.callers import SECURED, Reader, Rep
+from api.callers import SECURED, Caller, Reader, Rep
 from api.documents import FeedbackBody, Identifier, Page, answer
 from api.errors import documented
 from api.idempotency import IdempotentRoute
@@ -17,6 +17,7 @@ from api.rights import refuse_unseen, sees, visible_reps
 from domain.errors import InputError, NotFoundError
 from domain.suggestions import ChainVerdict, Decision, ErasedDecision, Feedback
 from store.decisions import DecisionSummary
+from store.keys import Role
 from store.trust import Share
 from store.webhooks import WebhookEvent
 from wire.documents import dump
@@ -51,24 +52,18 @@ async def list_decisions(
 @router.get("/decisions/{decision_id}", responses={**documented(404), 200: {"model": Decision | ErasedDecision}})
 async def get_decision(request: Request, caller: Reader, decision_id: str) -> JSONResponse:
     """Return a decision with all that is needed to say why, or what is left after an erasure."""
-    async with parts_of(request).store.read(caller.tenant) as work:
-        decision = await work.decisions.get(decision_id)
-        if decision is None:
-            raise NotFoundError("store.no_decision")
-        rep_id = await work.decisions.rep_of(decision_id)
-        seen = rep_id is None or await sees(work, caller, rep_id=rep_id, object_kind="decision", object_id=decision_id)
-    missing = NotFoundError("store.no_decision")
-    await refuse_unseen(request, caller, seen=seen, missing=missing, object_kind="decision", object_id=decision_id)
-    return answer(dump(decision))
+    return answer(dump(await _seen(request, caller, decision_id)))
 
 
 @router.post("/decisions/{decision_id}/feedback", status_code=204, responses=documented(400, 404, 409))
 async def add_feedback(request: Request, caller: Rep, decision_id: str, body: FeedbackBody) -> None:
     """Say what a human did with a suggestion: accept, edit, reject or challenge."""
     store = parts_of(request).store
+    await _seen(request, caller, decision_id)
+    named = body.by if caller.role in (Role.ADMIN, Role.INTEGRATION) else None  # others speak for themselves
     feedback = Feedback(
         action=body.action,
-        by=body.by or caller.rep_id or caller.principal,
+        by=named or caller.rep_id or caller.principal,
         at=store.clock(),
         suggestion_id=body.suggestion_id,
         text=body.text,
@@ -98,6 +93,19 @@ async def trust_metrics(request: Request, caller: Reader) -> JSONResponse:
     }
     counts = {"decisions": metrics.decisions, "abstentions": metrics.abstentions, "suggestions": metrics.suggestions}
     return answer({**counts, **{name: _share(*share) for name, share in shares.items()}})
+
+
+async def _seen(request: Request, caller: Caller, decision_id: str) -> Decision | ErasedDecision:
+    """Return a decision that the caller may see; nobody's is everybody's."""
+    missing = NotFoundError("store.no_decision")
+    async with parts_of(request).store.read(caller.tenant) as work:
+        decision = await work.decisions.get(decision_id)
+        if decision is None:
+            raise missing
+        rep_id = await work.decisions.rep_of(decision_id)
+        seen = rep_id is None or await sees(work, caller, rep_id=rep_id, object_kind="decision", object_id=decision_id)
+    await refuse_unseen(request, caller, seen=seen, missing=missing, object_kind="decision", object_id=decision_id)
+    return decision
 
 
 def _share(share: Share, denominator: str) -> dict[str, Any]:

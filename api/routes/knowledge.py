@@ -11,6 +11,7 @@ from pydantic import Field
 from api.callers import SECURED, Reader, Writer
 from api.documents import Body, answer
 from api.errors import documented
+from api.fields import shown_source
 from api.idempotency import IdempotentRoute
 from api.parts import parts_of
 from api.rights import refuse_unseen, sees_source
@@ -44,6 +45,7 @@ async def get_source(
         if source is None:
             raise missing
         seen = await sees_source(work, caller, source)
+        source = await shown_source(work, caller, source)
     await refuse_unseen(request, caller, seen=seen, missing=missing, object_kind="source", object_id=source_id)
     return answer(dump(source))
 

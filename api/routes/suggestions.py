@@ -11,6 +11,7 @@ from api.callers import SECURED, Caller, Rep
 from api.documents import AskBody, BriefBody, answer
 from api.errors import documented, language_of, status_of
 from api.events import Event, stream, wants_events, with_heartbeats
+from api.fields import refuse_foreign
 from api.idempotency import IdempotentRoute
 from api.parts import coach_of, parts_of
 from api.rights import sees
@@ -63,9 +64,11 @@ async def brief(request: Request, caller: Rep, body: BriefBody) -> Response:
     """Draft the 战情简报 of a customer."""
     async with parts_of(request).store.read(caller.tenant) as work:
         stored = [await _conversation(work, caller, each) for each in body.conversation_ids]
+        given = [await _given(work, caller, each) for each in body.conversations]
         account = body.account or (await _account(work, body.account_id) if body.account_id else None)
+        await _refuse_foreign(request, work, caller, account, None)
         lexicon = await work.lexicons.all()
-    conversations = [*body.conversations, *stored]
+    conversations = [*given, *stored]
     if account is None and not conversations:
         raise InputError("api.nothing_to_say")
     coach = await coach_of(request)
@@ -121,11 +124,12 @@ async def _tell(request: Request, caller: Caller, envelope: Envelope) -> None:
 async def _surroundings(request: Request, caller: Caller, body: AskBody) -> Surroundings:
     """Bring together what came with a request and what it names."""
     async with parts_of(request).store.read(caller.tenant) as work:
-        conversation = body.conversation
+        conversation = await _given(work, caller, body.conversation) if body.conversation else None
         if conversation is None and body.conversation_id:
             conversation = await _conversation(work, caller, body.conversation_id)
         deal = body.deal or (await _deal(work, body.deal_id) if body.deal_id else None)
         account = body.account or (await _account(work, body.account_id) if body.account_id else None)
+        await _refuse_foreign(request, work, caller, account, deal)
         lexicon = await work.lexicons.all()
     return Surroundings(conversation=conversation, deal=deal, account=account, lexicon=lexicon, rep_id=caller.rep_id)
 
@@ -138,6 +142,24 @@ async def _conversation(work: Work, caller: Caller, conversation_id: str) -> Tra
     if transcript is None or not seen:
         raise NotFoundError("store.no_conversation")
     return transcript
+
+
+async def _given(work: Work, caller: Caller, transcript: Transcript) -> Transcript:
+    """Return a conversation that came with a request, unless one of that id is there and not the caller's."""
+    kept = await work.conversations.summary(transcript.id)
+    if kept is not None:
+        await _conversation(work, caller, transcript.id)
+    return transcript
+
+
+async def _refuse_foreign(
+    request: Request, work: Work, caller: Caller, account: Account | None, deal: Deal | None
+) -> None:
+    """Refuse to coach on, or to overwrite, what is kept as somebody else's record."""
+    if account is not None:
+        await refuse_foreign(request, work, caller, await work.accounts.get(account.account_id))
+    if deal is not None:
+        await refuse_foreign(request, work, caller, await work.deals.get(deal.deal_id))
 
 
 async def _account(work: Work, account_id: str) -> Account:

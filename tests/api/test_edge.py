@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -34,6 +34,7 @@ NAMES = {
     "key_id": "nobody",
     "webhook_id": "nobody",
     "event_id": "nobody",
+    "grant_id": "nobody",
     "card_id": "nobody",
     "document_id": "nobody",
     "competitor": "nobody",
@@ -71,6 +72,8 @@ WRITES, COACHES, ADMINS = (
     POST /v1/competitor-cards/{competitor}/retire
     POST /v1/cards
     POST /v1/consents
+    POST /v1/grants
+    DELETE /v1/grants/{grant_id}
     """,
     """
     POST /v1/ask
@@ -130,6 +133,9 @@ async def filled(client: httpx.AsyncClient, recording: bytes) -> dict[str, str]:
     await client.post("/v1/competitor-cards", json=rival)
     webhook = await client.post("/v1/webhooks", json={"url": "https://crm.example.com/h"})
     key = await client.post("/v1/api-keys", json={"name": "二号", "scopes": ["read"]})
+    ends_at = (datetime.fromisoformat(key.json()["created_at"]) + timedelta(days=1)).isoformat()
+    wanted = {"rep_id": "r9", "object_kind": "call", "object_id": call.json()["id"], "ends_at": ends_at, "why": "代班"}
+    grant = await client.post("/v1/grants", json=wanted)
     return {
         "call_id": call.json()["id"],
         "conversation_id": "talk-77",
@@ -145,6 +151,7 @@ async def filled(client: httpx.AsyncClient, recording: bytes) -> dict[str, str]:
         "key_id": key.json()["key_id"],
         "webhook_id": webhook.json()["webhook_id"],
         "event_id": "evt-77",
+        "grant_id": grant.json()["grant_id"],
     }
 
 
