@@ -18,7 +18,8 @@ _FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 _FENCE_LINE = re.compile(r"^(?:`{3,}|~{3,})[^\n]*\n?", re.MULTILINE)
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|~#]")
 _MENTION = re.compile(r"@(?=\S)")
-_WIDE = {"<": "＜", ">": "＞"}
+_ESCAPED = re.compile(r"\\([\\`*_\[\]<>|~#])")
+_WIDE = {"<": "＜", ">": "＞", "*": "＊", "`": "｀", "[": "［", "]": "］"}
 
 
 def for_wecom_app(text: str) -> str:
@@ -41,7 +42,7 @@ def escaped(words: str) -> str:
 
     Angle brackets become full-width, because WeCom and DingTalk read `<@id>` and `<font>` even after a backslash.
     """
-    marked = _SPECIAL.sub(lambda match: _WIDE.get(match[0], f"\\{match[0]}"), words)
+    marked = _SPECIAL.sub(lambda match: _WIDE[match[0]] if match[0] in "<>" else f"\\{match[0]}", words)
     return _MENTION.sub("@\u200b", marked)
 
 
@@ -54,6 +55,8 @@ def _outside_fences(text: str, change: _Change) -> str:
 
 
 def _down_to_app(text: str) -> str:
+    # The app knows no backslash: what was escaped becomes its full-width twin, or itself where it does nothing.
+    text = _ESCAPED.sub(lambda match: _WIDE.get(match[1], match[1]), text)
     without_tables = _TABLE.sub(lambda match: _as_lines(match[0], item=""), text)
     return _IMAGE.sub(r"[\1](\2)", _ITEM.sub(r"\1• ", without_tables))
 
@@ -68,7 +71,7 @@ def _down_to_words(text: str) -> str:
     words = _HEADING.sub(r"\1", _ITEM.sub(r"\1• ", _IMAGE.sub(r"\1 \2", words)))
     words = _LINK.sub(lambda match: match[2] if match[1] == match[2] else f"{match[1]}（{match[2]}）", words)
     words = re.sub(r"^>[ \t]?", "", _TAG.sub("", _STRONG.sub(r"\2", words)), flags=re.MULTILINE)
-    return re.sub(r"\\([\\`*_\[\]<>|~#])", r"\1", words)
+    return _ESCAPED.sub(r"\1", words)
 
 
 def _as_lines(table: str, *, item: str) -> str:

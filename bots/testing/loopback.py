@@ -50,8 +50,7 @@ def json_reply(found: Mapping[str, Any], *, status: int = 200) -> Reply:
 @contextmanager
 def serving(answer: Callable[[Request], Reply]) -> Iterator[str]:
     """Yield the base URL at which every request gets its `answer`; one request at a time."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _Handler)
     server.answer = answer  # type: ignore[attr-defined]  # read by the handler below
     server.turn = threading.Lock()  # type: ignore[attr-defined]  # read by the handler below
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -64,8 +63,17 @@ def serving(answer: Callable[[Request], Reply]) -> Iterator[str]:
         thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that hang up."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     timeout = 30
 
     def do_GET(self) -> None:
@@ -94,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.lost:
             self.close_connection = True
             return
-        self.send_response(reply.status)
+        self.send_response_only(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))

@@ -71,3 +71,7 @@ def test_escaped_words_read_as_they_were(words: str) -> None:
 def test_any_text_comes_through(text: str) -> None:
     for bring_down in (for_wecom_app, for_dingtalk, plain):
         assert isinstance(bring_down(text), str)
+
+
+def test_the_app_shows_escaped_marks_without_their_backslash_and_without_effect() -> None:
+    assert for_wecom_app(r"他说\*\*便宜\*\*\[点\](http://a)，1\_2") == "他说＊＊便宜＊＊［点］(http://a)，1_2"
