@@ -12,14 +12,15 @@ from starlette.middleware.cors import CORSMiddleware
 from api.console import advice as console_advice
 from api.console import calls as console_calls
 from api.console import cases as console_cases
+from api.console import oidc, signing_in
 from api.console import operations as console_operations
-from api.console import signing_in
 from api.console.answers import problem_page
 from api.errors import OPENAI_PATHS, Problem, install_error_handlers
 from api.parts import ApiParts
 from api.rate_limit import MemoryRateLimiter
 from api.requests import BodyLimit, RequestEdge, RequestFigures
 from api.routes import (
+    bots,
     calls,
     cards,
     cases,
@@ -31,6 +32,7 @@ from api.routes import (
     health,
     integrations,
     knowledge,
+    live,
     openai,
     privacy,
     suggestions,
@@ -41,6 +43,7 @@ Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 ROUTERS = (
     health.router,
     calls.router,
+    live.router,
     conversations.router,
     crm.router,
     suggestions.router,
@@ -53,7 +56,9 @@ ROUTERS = (
     grants.router,
     integrations.router,
     openai.router,
+    bots.router,
     signing_in.router,
+    oidc.router,
     console_calls.router,
     console_cases.router,
     console_advice.router,
@@ -89,6 +94,7 @@ def create_app(parts: ApiParts, *, lifespan: Lifespan | None = None) -> FastAPI:
     )
     app.state.parts = parts
     app.state.figures = RequestFigures()
+    app.state.live_calls = set()
     app.state.sign_ins = MemoryRateLimiter(SIGN_INS_PER_MINUTE)
     app.state.console_problem = problem_page
     install_error_handlers(app)

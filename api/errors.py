@@ -50,6 +50,8 @@ STATUSES: tuple[tuple[type[ZhanqingError], int], ...] = (
 STATUSES_BY_CODE: Mapping[str, int] = {
     "api.unauthenticated": 401,
     "api.not_signed_in": 401,
+    "api.oidc_refused": 403,
+    "api.oidc_failed": 502,
     "api.too_many_requests": 429,
     "api.precondition_failed": 412,
     "api.not_audio": 415,

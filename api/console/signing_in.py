@@ -78,7 +78,7 @@ async def sign_in(
     lang = lang_of(request)
     if not _is_own_form(request, csrf):
         fault = text("console.stale_form", lang)
-        return sign_in_form(request, back=back, tenant=tenant, login=login, fault=fault, status=400)
+        return sign_in_form(request, back=back, tenant=tenant, login=login, fault=fault, http_status=400)
     store = parts_of(request).store
     user = await _known(store, tenant, login)
     right = await asyncio.to_thread(is_password, password, user.password_hash if user else None)
@@ -86,7 +86,7 @@ async def sign_in(
         await _note_failure(store, user, wrong=not right)
         minutes = int(LOCKED_FOR.total_seconds() // 60)
         fault = text("console.wrong_login", lang, failures=MOST_FAILURES, minutes=minutes)
-        return sign_in_form(request, back=back, tenant=tenant, login=login, fault=fault, status=401)
+        return sign_in_form(request, back=back, tenant=tenant, login=login, fault=fault, http_status=401)
     return await open_session(request, user, back=back)
 
 
@@ -112,7 +112,7 @@ async def open_session(request: Request, user: User, *, back: str) -> Response:
 
 
 def sign_in_form(
-    request: Request, *, back: str, tenant: str = "default", login: str = "", fault: str = "", status: int = 200
+    request: Request, *, back: str, tenant: str = "default", login: str = "", fault: str = "", http_status: int = 200
 ) -> Response:
     """Return the form, bound to a cookie that only this browser has."""
     parts = parts_of(request)
@@ -121,7 +121,7 @@ def sign_in_form(
     oidc = parts.console.oidc.name if parts.console.oidc else ""
     frame = frame_of(request, None, csrf=csrf)
     content = {"back": inside(back), "tenant": tenant, "login": login, "fault": fault, "oidc": oidc}
-    answered = page("login", frame, http_status=status, **content)
+    answered = page("login", frame, http_status=http_status, **content)
     keep_cookie(request, answered, _FORM_COOKIE, nonce, max_age_s=_FORM_FOR_S)
     return answered
 
