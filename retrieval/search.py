@@ -18,9 +18,9 @@ from domain.messages import text as message
 from language.encoder import Encoder
 from retrieval import snapshot
 from retrieval.fusion import Ranked, rank
-from retrieval.index import Candidates, Floats, Group, PassageIndex
+from retrieval.index import Candidates, Facets, Floats, Group, PassageIndex
 from retrieval.memory_index import MemoryIndex
-from retrieval.query import read_query
+from retrieval.query import Query, read_query
 from retrieval.rerankers import DEPTH, Reranker
 from retrieval.results import FacetFilter, SearchResult, normalised
 from store.passages import GroupState, PassageGroup
@@ -93,13 +93,12 @@ class CaseSearch:
         copy = await self._current(tenant)
         wanted = normalised(facets)
         warnings = self._warnings(copy.index, wanted)
-        hits: tuple[CaseHit, ...] = ()
-        if text.strip() and top_k > 0:
-            depth = top_k if self._reranker is None else max(top_k, DEPTH)
-            hits = await asyncio.to_thread(self._find, copy.index, text, wanted, depth)
-            hits, more = await self._reranked(text, hits)
-            warnings += more
-        return SearchResult(hits=hits[:top_k], warnings=warnings, corpus_version=copy.version)
+        if not text.strip() or top_k < 1:
+            return SearchResult(hits=(), warnings=warnings, corpus_version=copy.version)
+        depth = top_k if self._reranker is None else max(top_k, DEPTH)
+        hits, version = await asyncio.to_thread(self._find, copy, text, wanted, depth)
+        hits, more = await self._reranked(text, hits)
+        return SearchResult(hits=hits[:top_k], warnings=warnings + more, corpus_version=version)
 
     async def search_documents(self, tenant: str, text: str, *, top_k: int = 5) -> tuple[PassageHit, ...]:
         """Return the best passages of live documents (policies, price lists, products), best first.
@@ -111,7 +110,7 @@ class CaseSearch:
         copy = await self._current(tenant)
         if not text.strip() or top_k < 1:
             return ()
-        return await asyncio.to_thread(self._find_passages, copy.index, text, top_k)
+        return await asyncio.to_thread(self._find_passages, copy, text, top_k)
 
     async def refresh(self, tenant: str) -> int:
         """Take over every change and return the corpus version; done before each search, useful after an import."""
@@ -158,16 +157,18 @@ class CaseSearch:
             snapshot.restore(self._snapshots, tenant, copy.index, self._manifest(copy.index, copy.version))
 
     def _find(
-        self, index: PassageIndex, text: str, facets: dict[str, tuple[str, ...]], top_k: int
-    ) -> tuple[CaseHit, ...]:
+        self, copy: _Copy, text: str, facets: dict[str, tuple[str, ...]], top_k: int
+    ) -> tuple[tuple[CaseHit, ...], int]:
+        """Return the hits and the corpus version that they are of."""
         query = read_query(text, self._encoder)
         wanted = {**facets, GROUP_KIND: (CASE,)}
-        candidates = index.candidates(query, limit=max(CANDIDATES, top_k), facets=wanted)
-        return tuple(_hit(candidates, ranked) for ranked in rank(candidates, query.facts, top_k=top_k))
+        candidates, version = copy.candidates(query, limit=max(CANDIDATES, top_k), facets=wanted)
+        return tuple(_hit(candidates, ranked) for ranked in rank(candidates, query.facts, top_k=top_k)), version
 
-    def _find_passages(self, index: PassageIndex, text: str, top_k: int) -> tuple[PassageHit, ...]:
+    def _find_passages(self, copy: _Copy, text: str, top_k: int) -> tuple[PassageHit, ...]:
         query = read_query(text, self._encoder)
-        candidates = index.candidates(query, limit=max(CANDIDATES, top_k), facets={GROUP_KIND: (DOCUMENT,)})
+        wanted = {GROUP_KIND: (DOCUMENT,)}
+        candidates, _ = copy.candidates(query, limit=max(CANDIDATES, top_k), facets=wanted)
         groups = rank(candidates, query.facts, top_k=top_k)
         found = [hit for ranked in groups for hit in _passage_hits(candidates, ranked)]
         return tuple(sorted(found, key=lambda hit: (-hit.score, hit.passage.id))[:top_k])
@@ -255,6 +256,11 @@ class _Copy:
     def turn(self) -> asyncio.Lock:
         """One task of a loop at a time reads what changed; the others wait for it instead of doing the same."""
         return self._gates.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+    def candidates(self, query: Query, *, limit: int, facets: Facets) -> tuple[Candidates, int]:
+        """Return what the index finds, and the very version that it was of."""
+        with self._lock:
+            return self.index.candidates(query, limit=limit, facets=facets), self.version
 
     def adopt(self) -> None:
         """Take over what a durable backend kept; what is no longer so in the database goes with the first change."""
