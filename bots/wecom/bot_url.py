@@ -1,0 +1,217 @@
+"""WeCom smart bot (智能机器人) by URL: WeCom asks again and again for an answer's present text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bots.clock import Clock
+from bots.errors import RefusedError
+from bots.inbound import Attachment, Channel, InboundKind, InboundMessage
+from bots.outgoing import Outgoing
+from bots.platform import CallbackAnswer, CallbackRequest, Finding
+from bots.splitting import Limit, split
+from bots.wecom.bot_media import fetch_media
+from bots.wecom.bot_messages import BotMessage, parse_bot_message, read_bot_message
+from bots.wecom.cards import template_card, words_of
+from bots.wecom.config import WecomBotUrlConfig
+from bots.wecom.crypto import MessageCrypto
+from bots.wecom.envelopes import opened_echo, opened_json, refuse_old, sealed_json
+from bots.wecom.hosts import may_reach
+from bots.wecom.self_check import callback_findings
+from domain.errors import PlatformError
+from domain.messages import text
+
+LIMIT = Limit(max_bytes=20000)
+CUT = Limit(max_bytes=19500)
+_ASKED_FOR_S = 330.0
+"""WeCom stops asking six minutes after the question; half a minute before that we say that the rest comes later."""
+
+
+class WecomBotUrl:
+    """One smart bot that is called at our address.
+
+    An answer that is ready in time is fetched by WeCom; a later one goes out by the question's `response_url`,
+    which takes one message within an hour. Nothing can be pushed without a question.
+    """
+
+    channel = Channel.WECOM_BOT_URL
+
+    def __init__(self, config: WecomBotUrlConfig, clock: Clock) -> None:
+        self._config = config
+        self._clock = clock
+        self._crypto = MessageCrypto(token=config.token, encoding_aes_key=config.aes_key, receive_id="")
+        self._client = httpx.AsyncClient(timeout=config.timeout_s, trust_env=False, proxy=config.proxy or None)
+
+    @property
+    def account_id(self) -> str:
+        """The bot's id."""
+        return self._config.bot_id
+
+    def receive(self, request: CallbackRequest) -> CallbackAnswer:
+        """Verify, decrypt and read one request.
+
+        A question is answered at once with the start of a stream whose id is the answer's; a press and a request
+        for the present text ask for `refreshed`.
+
+        Raises:
+            SignatureError: It is not from the platform, or is too old.
+        """
+        refuse_old(request, self._config.skew_s, now=self._clock.now())
+        if request.method == "GET":
+            return CallbackAnswer(body=opened_echo(request, self._crypto).encode())
+        said = self._said(request)
+        if said is None:
+            return CallbackAnswer()
+        if said.msgtype == "stream":
+            return CallbackAnswer(refresh=said.stream.id if said.stream else "")
+        message = self._message(said)
+        if message is None:
+            return CallbackAnswer()
+        if message.kind is InboundKind.ENTER:
+            # The welcome has to be in this very answer; nothing later reaches somebody who has not asked.
+            return self._answer({"msgtype": "text", "text": {"content": text("bots.wecom_welcome")}}, request)
+        if message.kind is InboundKind.RATING:
+            return CallbackAnswer(messages=(message,))
+        if message.kind is InboundKind.CLICK:
+            return CallbackAnswer(messages=(message,), refresh=message.answer_id)
+        return replace(self._answer(_begun(message.answer_id), request), messages=(message,))
+
+    def refreshed(self, request: CallbackRequest, outgoing: Outgoing | None) -> CallbackAnswer:
+        """Answer with the present text, a changed card after a press, or a welcome; each only if we have it."""
+        said = self._said(request)
+        if said is None:
+            return CallbackAnswer()
+        if said.msgtype == "event":
+            found = _event_answer(said, outgoing)
+        else:
+            found = self._stream(said.stream.id if said.stream else "", outgoing)
+        return self._answer(found, request) if found else CallbackAnswer()
+
+    async def deliver(self, outgoing: Outgoing) -> Mapping[str, str]:
+        """Leave an answer to be fetched, or send it by the response URL when nobody will ask for it any more.
+
+        Raises:
+            RefusedError: There is no question to answer; its response URL is not WeCom's, was used, or was called
+                and said nothing, for it takes one call.
+        """
+        if not outgoing.is_final or "sent" in outgoing.notes:
+            return outgoing.notes
+        if not outgoing.reply_to:
+            raise RefusedError("bots.wecom_url_no_push")
+        if not self._must_send(outgoing):
+            return {"fetched": "1"}
+        if body := _late_body(outgoing):
+            await self._respond(outgoing.reply_to.get("response_url", ""), body)
+        return {"sent": "1"}
+
+    async def fetch(self, attachment: Attachment, into: Path) -> str:
+        """Write the decrypted file to `into`; its key is the callback's."""
+        return await fetch_media(self._client, self._config, attachment, into, key=self._config.aes_key)
+
+    async def check(self) -> list[Finding]:
+        """Try our own callback address."""
+        known = Finding(ok=True, key="bots.wecom_keys_well", params={})
+        timeout_s, address = self._config.timeout_s, self._config.callback_url
+        return [known, *await callback_findings(address, self._crypto, self._clock, timeout_s=timeout_s)]
+
+    async def close(self) -> None:
+        """Let connections go."""
+        await self._client.aclose()
+
+    def _said(self, request: CallbackRequest) -> BotMessage | None:
+        return parse_bot_message(opened_json(request, self._crypto))
+
+    def _message(self, said: BotMessage) -> InboundMessage | None:
+        bot_id, name, now = self._config.bot_id, self._config.bot_name, self._clock.now()
+        return read_bot_message(said, channel=self.channel, bot_id=bot_id, bot_name=name, reply_to={}, now=now)
+
+    def _answer(self, found: Mapping[str, Any], request: CallbackRequest) -> CallbackAnswer:
+        body = sealed_json(found, request, self._crypto, now=self._clock.now())
+        return CallbackAnswer(body=body, media_type="application/json")
+
+    def _stream(self, stream_id: str, outgoing: Outgoing | None) -> dict[str, Any]:
+        if outgoing is None:
+            return _stream_frame(stream_id, text("bots.wecom_lost"), finish=True)
+        if "sent" in outgoing.notes or (self._is_late(outgoing) and not outgoing.is_final):
+            parts = [outgoing.text] if not outgoing.is_final else []
+            return _stream_frame(stream_id, "\n\n".join([*parts, text("bots.wecom_later")]).strip(), finish=True)
+        card = template_card(outgoing.card) if outgoing.is_final and outgoing.card else None
+        shown = _fitted(outgoing.text if card else _words(outgoing)) or text("bots.wecom_thinking")
+        frame = _stream_frame(stream_id, shown, finish=outgoing.is_final)
+        return frame | {"msgtype": "stream_with_template_card", "template_card": card} if card else frame
+
+    def _is_late(self, outgoing: Outgoing) -> bool:
+        return self._clock.now() - outgoing.asked_at >= _ASKED_FOR_S
+
+    def _must_send(self, outgoing: Outgoing) -> bool:
+        """Whether nobody asks any more: it is too late, or a press began no stream."""
+        return self._is_late(outgoing) or outgoing.reply_to.get("kind") == InboundKind.CLICK
+
+    async def _respond(self, url: str, body: dict[str, Any]) -> None:
+        if not may_reach(url, self._config.api_domains, local=self._config.local):
+            raise RefusedError("bots.wecom_no_response_url")
+        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        try:
+            answer = await self._client.post(url, content=content, headers={"content-type": "application/json"})
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+            raise PlatformError("bots.wecom_unreachable") from error
+        except httpx.HTTPError as error:
+            raise RefusedError("bots.wecom_response_unknown") from error
+        _check_response(answer)
+
+
+def _stream_frame(stream_id: str, content: str, *, finish: bool) -> dict[str, Any]:
+    return {"msgtype": "stream", "stream": {"id": stream_id, "finish": finish, "content": content}}
+
+
+def _begun(answer_id: str) -> dict[str, Any]:
+    begun = _stream_frame(answer_id, text("bots.wecom_thinking"), finish=False)
+    begun["stream"]["feedback"] = {"id": answer_id}
+    return begun
+
+
+def _event_answer(said: BotMessage, outgoing: Outgoing | None) -> dict[str, Any]:
+    """Change the card that was pressed, if what was noted is known already."""
+    card = outgoing.card if outgoing and outgoing.replaces else None
+    if card is None or not (made := template_card(card)):
+        return {}
+    return {"response_type": "update_template_card", "userids": [said.sender.userid], "template_card": made}
+
+
+def _late_body(outgoing: Outgoing) -> dict[str, Any]:
+    """Return the one message that a response URL takes: the words, or the card where there are none."""
+    card = outgoing.card
+    if outgoing.replaces and card:
+        words = outgoing.text or card.done
+    elif card and not outgoing.text and (made := template_card(card)):
+        return {"msgtype": "template_card", "template_card": made}
+    else:
+        words = _words(outgoing)
+    return {"msgtype": "markdown", "markdown": {"content": _fitted(words)}} if words else {}
+
+
+def _words(outgoing: Outgoing) -> str:
+    card = words_of(outgoing.card) if outgoing.is_final and outgoing.card else ""
+    return "\n\n".join(part for part in (outgoing.text, card) if part)
+
+
+def _fitted(words: str) -> str:
+    """Cut what one bubble does not hold, and say so: there is no second one."""
+    if LIMIT.holds(words):
+        return words
+    return f"{split(words, CUT)[0]}\n\n{text('bots.wecom_cut')}"
+
+
+def _check_response(answer: httpx.Response) -> None:
+    try:
+        code = json.loads(answer.content or b"{}").get("errcode", 0)
+    except (ValueError, AttributeError):
+        code = answer.status_code
+    if answer.status_code >= 400 or code != 0:
+        raise RefusedError("bots.wecom_refused", code=code or answer.status_code)
