@@ -14,6 +14,7 @@ from bots.clock import Clock
 from bots.dingtalk.config import DingtalkConfig
 from bots.errors import RefusedError
 from bots.tokens import Token, TokenCache
+from bots.wecom.steps import OutcomeUnknownError
 from domain.errors import PlatformError
 
 _BUSY = re.compile(r"QpsLimit|Throttl|TooManyRequest|FlowControl|RateLimit", re.IGNORECASE)
@@ -26,10 +27,6 @@ _TOO_LARGE = 460101
 
 class BusyError(PlatformError):
     """The platform says it is too much at once; nothing was done."""
-
-
-class OutcomeUnknownError(PlatformError):
-    """The call went out and no answer came: it may have been done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +42,16 @@ class DingtalkApi:
 
     Args:
         transport: Another way to send, for tests.
+
+    Attributes:
+        date: The platform's clock as its last answer had it; empty before the first.
     """
 
     def __init__(
         self, config: DingtalkConfig, clock: Clock, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self._config = config
+        self.date = ""
         self._tokens = TokenCache(self._fetch_token, clock)
         self._client = httpx.AsyncClient(
             timeout=config.timeout_s,
@@ -141,11 +142,13 @@ class DingtalkApi:
         if token:
             headers["x-acs-dingtalk-access-token"] = token
         try:
-            return await self._client.request(method, url, content=content, headers=headers)
+            answer = await self._client.request(method, url, content=content, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise PlatformError("bots.dingtalk_unreachable") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise OutcomeUnknownError("bots.dingtalk_unreachable") from error
+        self.date = answer.headers.get("date", self.date)
+        return answer
 
 
 def _checked(answer: httpx.Response, *, login: bool = False) -> dict[str, Any]:

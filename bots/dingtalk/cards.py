@@ -9,12 +9,13 @@ import structlog
 
 from bots.clock import Clock
 from bots.dingtalk import bodies
-from bots.dingtalk.api import BusyError, DingtalkApi, OutcomeUnknownError
+from bots.dingtalk.api import BusyError, DingtalkApi
 from bots.dingtalk.config import DingtalkConfig
 from bots.dingtalk.pace import TRIES, Pace
 from bots.dingtalk.words import button_values
 from bots.errors import RefusedError
 from bots.outgoing import Outgoing
+from bots.wecom.steps import OutcomeUnknownError
 
 log = structlog.get_logger(__name__)
 

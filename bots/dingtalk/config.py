@@ -27,6 +27,7 @@ class DingtalkConfig:
         domains: Hosts beneath these may be connected to and posted to; loopback may when `api_base` is there.
         file_domains: Hosts beneath these may be downloaded from.
         skew_s: How old a signed HTTP callback may be.
+        callback_url: Our own public address for HTTP callbacks, where `check` should try it.
         event_token: Of the event subscription over HTTP; empty: there is none.
         event_aes_key: Its 43 characters.
         proxy: An HTTP proxy for everything that goes out; empty: none.
@@ -46,6 +47,7 @@ class DingtalkConfig:
     domains: tuple[str, ...] = ("dingtalk.com",)
     file_domains: tuple[str, ...] = ("dingtalk.com", "aliyuncs.com", "alicdn.com")
     skew_s: float = 3600.0
+    callback_url: str = ""
     event_token: str = field(default="", repr=False)
     event_aes_key: str = field(default="", repr=False)
     proxy: str = field(default="", repr=False)

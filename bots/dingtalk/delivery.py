@@ -70,7 +70,7 @@ class Delivery:
         except PlatformError as error:
             if {**notes, "card": ""} == {**outgoing.notes, "card": ""}:
                 raise
-            raise PartlyDeliveredError("bots.dingtalk_partly", notes=notes) from error
+            raise PartlyDeliveredError(error.code, notes=notes, **error.params) from error
         if outgoing.is_final and len(messages) > 1:
             return await self._sender.send(outgoing, messages, notes=notes, first=1)
         return notes

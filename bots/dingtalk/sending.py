@@ -8,12 +8,13 @@ import structlog
 
 from bots.clock import Clock
 from bots.dingtalk import bodies
-from bots.dingtalk.api import DingtalkApi, OutcomeUnknownError
+from bots.dingtalk.api import DingtalkApi
 from bots.dingtalk.config import DingtalkConfig
 from bots.dingtalk.pace import Pace
 from bots.dingtalk.words import title_of
 from bots.errors import PartlyDeliveredError, RefusedError
 from bots.outgoing import Outgoing
+from bots.wecom.steps import OutcomeUnknownError
 from domain.errors import PlatformError
 
 log = structlog.get_logger(__name__)
@@ -41,7 +42,7 @@ class MessageSender:
         Raises:
             PartlyDeliveredError: Some were sent in this call, or the notes know of something else that was done.
             PlatformError: None was sent, trying again may help.
-            RefusedError: None was sent, and it will not help.
+            RefusedError: The platform will not take one, whatever went before.
         """
         start = max(int(notes.get("sent", first)), first)
         for number in range(start, len(messages)):
@@ -51,9 +52,9 @@ class MessageSender:
                 # Twice the same words are worse than the small chance that these did not arrive.
                 log.warning("bot.delivery_unknown", answer_id=outgoing.answer_id, part=number)
             except PlatformError as error:
-                if notes == dict(outgoing.notes):
+                if isinstance(error, RefusedError) or notes == dict(outgoing.notes):
                     raise
-                raise PartlyDeliveredError("bots.dingtalk_partly", notes=notes) from error
+                raise PartlyDeliveredError(error.code, notes=notes, **error.params) from error
             notes["sent"] = str(number + 1)
         return notes
 
