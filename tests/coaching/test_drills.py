@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coaching.drills import MOST_REP_TURNS, Drill, open_drill, persona_from_call, persona_from_case, play
+from coaching.drills import MOST_REP_TURNS, Drill, open_drill, persona_from_call, persona_from_case, play, reworded
 from domain.cases import Outcome, WarCase
 from domain.conversation import Transcript, Turn
 from domain.signals import Signal, SignalKind
@@ -48,6 +48,28 @@ def test_the_exit_word_ends_it() -> None:
     assert play(begin(), " 结束 ", acts=()).is_over
 
 
+def test_what_is_scored_is_what_was_said_in_role() -> None:
+    over = play(play(begin(), "您现在怎么排期？", acts={"开放式提问"}), "结束", acts=())
+    said = [turn.text for turn in over.transcript.turns]
+    assert said[0] == CASE.customer_question
+    assert said[1] == "您现在怎么排期？"
+    assert not any("AI 陪练" in text or text == "结束" for text in said)
+    assert over.was_played
+    assert not play(begin(), "结束", acts=()).was_played
+
+
+def test_a_customer_who_is_offended_twice_leaves() -> None:
+    over = play(play(begin(), "他们快倒闭了", acts={"贬低竞品"}), "给您回扣", acts={"违规利益(回扣)"})
+    assert over.is_over
+    assert "没法再谈" in over.turns[-1].text
+
+
+def test_a_voice_may_word_an_answer_but_not_drop_the_question() -> None:
+    moved = play(begin(), "同类医院19天上线", acts={"案例引用"})
+    said = reworded(moved, "听起来不错。").turns[-1].text
+    assert said == f"听起来不错。\n{moved.open_worry}"
+
+
 def test_nothing_can_be_said_after_the_end() -> None:
     over = play(begin(), "结束", acts=())
     with pytest.raises(ValueError, match="over"):
@@ -85,4 +107,13 @@ def test_a_lost_moment_becomes_a_practice_customer() -> None:
     persona = persona_from_call(call, (signal,))
     assert persona is not None
     assert persona.worries == ("再考虑考虑吧",)
+    assert persona.origin == "turn:c:t1"
     assert persona_from_call(call, ()) is None
+
+
+def test_a_drill_can_begin_with_any_turn_of_the_customer() -> None:
+    call = Transcript(id="c", turns=(Turn(id="t1", speaker="customer", text="接口开放吗"),))
+    persona = persona_from_call(call, (), turn_id="t1")
+    assert persona is not None
+    assert persona.worries == ("接口开放吗",)
+    assert persona_from_call(call, (), turn_id="t9") is None
