@@ -19,6 +19,7 @@ from store.sources import SourceDraft
 from store.titles import field_title, truth
 
 _NOT_TEXT = {"account": {"account_id", "consent", "extra"}, "deal": {"deal_id", "extra"}}
+_NOT_SAID = {"crm_modified_at"}  # when the CRM changed it last: kept to tell old from new, never cited
 _TEN_THOUSAND = Decimal(10_000)
 _HUNDRED_MILLION = Decimal(100_000_000)
 
@@ -61,6 +62,8 @@ def _plain(number: Decimal) -> str:
 def _texts(record: Account | Deal, kind: str) -> Iterator[tuple[str, str]]:
     given = {item.name: getattr(record, item.name) for item in fields(record) if item.name not in _NOT_TEXT[kind]}
     for name, value in {**record.extra, **given}.items():
+        if name in _NOT_SAID:
+            continue
         text = amount_text(value) if name == "amount_cny" and value is not None else field_text(value)
         if text:
             yield name, text

@@ -20,6 +20,7 @@ from store.corpus import Corpus
 from store.decisions import Decisions
 from store.documents import Documents
 from store.drills import Drills
+from store.external_ids import ExternalIds
 from store.idempotency import IdempotencyKeys
 from store.inbox import Inbox
 from store.jobs import Jobs
@@ -75,6 +76,11 @@ class Work:
     def deals(self) -> Deals:
         """Deals."""
         return Deals(self.scope)
+
+    @cached_property
+    def external_ids(self) -> ExternalIds:
+        """What other systems call our objects."""
+        return ExternalIds(self.scope)
 
     @cached_property
     def cases(self) -> Cases:

@@ -61,6 +61,7 @@ WRITES, COACHES, ADMINS = (
     POST /v1/conversations/{conversation_id}/turns
     PUT /v1/accounts/{account_id}
     PUT /v1/deals/{deal_id}
+    POST /v1/crm/{system}/{kind}
     POST /v1/cases
     PUT /v1/cases/{case_id}
     POST /v1/cases/{case_id}/submit
