@@ -60,7 +60,7 @@ class DingtalkConfig:
         if not 0.3 <= self.card_min_interval_s <= 60 or self.cards_per_s <= 0:
             raise InputError("bots.dingtalk_card_pace")
         for base in (self.api_base, self.oapi_base):
-            if not base.startswith("https://") and not is_local(base):
+            if not base.startswith("https://") and not (base.startswith("http://") and is_local(base)):
                 raise InputError("bots.dingtalk_plain_address")
 
     @property

@@ -55,7 +55,7 @@ def _card(card: Card, *, is_group: bool, has_buttons: bool) -> str:
         rows += ["", f"**{escaped(card.done)}**"]
     elif card.buttons and not has_buttons:
         rows += _commands(card, is_group=is_group)
-    return "\n".join(rows)
+    return "\n".join(rows).strip("\n")
 
 
 def _commands(card: Card, *, is_group: bool) -> list[str]:
