@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from fastapi import Request
+from starlette.requests import HTTPConnection
 
+from api.chat_door import ChatDoor
 from api.console.options import ConsoleOptions
 from api.rate_limit import RateLimiter
 from domain.accounts import Account, Deal
@@ -16,6 +18,7 @@ from domain.conversation import Transcript
 from domain.lexicon import Lexicon
 from domain.suggestions import Envelope, StreamEvent
 from retrieval.results import LibrarySearch
+from speech.live import LiveTranscriber
 from store.sealing import Sealer
 from store.webhook_urls import WebhookUrls
 from store.work import Store
@@ -101,12 +104,16 @@ class ApiLimits:
         max_upload_bytes: Largest recording.
         max_body_bytes: Largest other request body.
         requests_per_minute: By key.
+        live_calls: Calls listened to at once; each takes about one core.
+        live_call_s: Longest of them, in seconds.
         cors_origins: Origins that browsers may call from; none by default.
     """
 
     max_upload_bytes: int = 512 << 20
     max_body_bytes: int = 32 << 20
     requests_per_minute: int = 1200
+    live_calls: int = 4
+    live_call_s: float = 3 * 3600.0
     cors_origins: tuple[str, ...] = ()
 
 
@@ -149,12 +156,27 @@ class ApiParts(Protocol):
         ...
 
     @property
+    def chats(self) -> ChatDoor | None:
+        """Where chat platforms come in; None while no channel is set up."""
+        ...
+
+    def live_transcriber(
+        self, *, channels: int, roles: Sequence[str] | None = None, lexicon: Lexicon = ()
+    ) -> LiveTranscriber:
+        """Make what listens to one call as it happens; models may be loaded.
+
+        Raises:
+            MissingError: Its models have not been pulled.
+        """
+        ...
+
+    @property
     def limiter(self) -> RateLimiter:
         """Counts requests by key."""
         ...
 
 
-def parts_of(request: Request) -> ApiParts:
+def parts_of(request: HTTPConnection) -> ApiParts:
     """Return the parts that the application was made with."""
     return cast(ApiParts, request.app.state.parts)
 

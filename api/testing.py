@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from api.app import create_app
+from api.chat_door import ChatDoor
 from api.console.options import ConsoleOptions
 from api.parts import ApiLimits, Coach
 from api.rate_limit import MemoryRateLimiter, RateLimiter
@@ -32,6 +33,9 @@ from domain.suggestions import (
     VerifiedSentence,
 )
 from retrieval.results import FacetFilter, LibrarySearch, SearchResult
+from speech.live import LiveTranscriber
+from speech.recognizer import Recognizer
+from speech.testing import LoudnessDetector, ScriptedRecognizer
 from store.ids import new_id
 from store.keys import ALL_SCOPES, ApiScope, Role
 from store.sealing import Sealer
@@ -172,7 +176,22 @@ class TestParts:
     limits: ApiLimits = field(default_factory=ApiLimits)
     limiter: RateLimiter = field(default_factory=lambda: MemoryRateLimiter(100_000))
     webhook_urls: WebhookUrls = field(default_factory=WebhookUrls)
+    live_recognizer: Recognizer = field(default_factory=lambda: ScriptedRecognizer(["您好", "太贵了"]))
     console: ConsoleOptions = field(default_factory=ConsoleOptions)
+    chats: ChatDoor | None = None
+
+    def live_transcriber(
+        self, *, channels: int, roles: Sequence[str] | None = None, lexicon: Lexicon = ()
+    ) -> LiveTranscriber:
+        """Hear what is loud as the recogniser's texts, final turns only."""
+        return LiveTranscriber(
+            self.live_recognizer,
+            channels=channels,
+            roles=roles,
+            lexicon=lexicon,
+            detector=LoudnessDetector,
+            partial_every_s=0.0,
+        )
 
 
 async def key_for(

@@ -6,22 +6,26 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from api.app import create_app
+from api.chat_door import ChatDoor
 from api.console.options import ConsoleOptions, OidcOptions
 from api.parts import ApiLimits
 from api.rate_limit import MemoryRateLimiter
 from domain.errors import InputError
 from store.webhook_urls import WebhookUrls
+from zhanqing.chats.desk import ChatDesk
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from agent.coach import Coach
+    from domain.lexicon import Lexicon
     from retrieval.search import CaseSearch
+    from speech.live import LiveTranscriber
     from zhanqing.bootstrap import Parts
     from zhanqing.settings import Settings
     from zhanqing.worker.broker import BrokerWorker
@@ -41,6 +45,7 @@ class ServedParts:
         self.limiter = MemoryRateLimiter(self.limits.requests_per_minute)
         self.webhook_urls = WebhookUrls()
         self.console = console_options(parts.settings)
+        self.desk = ChatDesk(parts)
 
     @property
     def coach(self) -> Coach:
@@ -48,9 +53,20 @@ class ServedParts:
         return self._parts.coach
 
     @property
+    def chats(self) -> ChatDoor | None:
+        """Where chat platforms come in."""
+        return self.desk if self.desk.platforms else None
+
+    @property
     def search(self) -> CaseSearch:
         """Search over published war cases."""
         return self._parts.search
+
+    def live_transcriber(
+        self, *, channels: int, roles: Sequence[str] | None = None, lexicon: Lexicon = ()
+    ) -> LiveTranscriber:
+        """What listens to one call as it happens."""
+        return self._parts.live_transcriber(channels=channels, roles=roles, lexicon=lexicon)
 
 
 def console_options(settings: Settings) -> ConsoleOptions:
@@ -74,41 +90,57 @@ def console_options(settings: Settings) -> ConsoleOptions:
 
 def make_app(parts: Parts) -> FastAPI:
     """Return the application; without Redis it does its own jobs, with Redis it wakes workers elsewhere."""
+    served = ServedParts(parts)
 
     @asynccontextmanager
-    async def with_worker() -> AsyncIterator[None]:
+    async def at_work() -> AsyncIterator[None]:
         if parts.settings.redis.url is not None:
             _wake_elsewhere(parts)
-            yield
-            return
-        worker = make_worker(parts)
-        running = asyncio.create_task(worker.run())
-        try:
-            yield
-        finally:
-            worker.stop()
-            await running
+        workers = make_workers(parts, served.desk) if parts.settings.redis.url is None else []
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(worker.run()) for worker in workers]
+            hosting = group.create_task(served.desk.host().run())
+            try:
+                yield
+            finally:
+                for worker in workers:
+                    worker.stop()
+                await asyncio.gather(*running)
+                hosting.cancel()
+        await served.desk.close()
 
-    return create_app(ServedParts(parts), lifespan=with_worker)
+    return create_app(served, lifespan=at_work)
 
 
-def make_worker(parts: Parts) -> InProcessWorker | BrokerWorker:
-    """Return the worker that the settings ask for."""
+def make_workers(parts: Parts, desk: ChatDesk) -> list[InProcessWorker | BrokerWorker]:
+    """Return the workers that the settings ask for; chats have one of their own, so that no call makes them wait."""
+    from zhanqing.worker.inprocess import InProcessWorker
+
+    workers: list[InProcessWorker | BrokerWorker] = []
     if parts.settings.redis.url is None:
-        from zhanqing.worker.inprocess import InProcessWorker
+        workers.append(InProcessWorker(parts.store, _runner(parts)))
+    else:
+        from zhanqing.worker.broker import BrokerWorker, redis_broker
 
-        return InProcessWorker(parts.store, _runner(parts))
-    from zhanqing.worker.broker import BrokerWorker, redis_broker
-
-    broker = redis_broker(parts.settings.redis.url.get_secret_value())
-    return BrokerWorker(parts.store, _runner(parts), broker)
+        broker = redis_broker(parts.settings.redis.url.get_secret_value())
+        workers.append(BrokerWorker(parts.store, _runner(parts), broker))
+    if desk.platforms:
+        workers.append(InProcessWorker(parts.store, _chat_runner(parts, desk), slots=2, poll_s=0.5))
+    return workers
 
 
 async def run_worker(parts: Parts) -> None:
     """Work until the process is asked to stop."""
-    worker = make_worker(parts)
-    _on_signals(worker.stop)
-    await worker.run()
+    desk = ChatDesk(parts)
+    workers = make_workers(parts, desk)
+
+    def stop() -> None:
+        for worker in workers:
+            worker.stop()
+
+    _on_signals(stop)
+    await asyncio.gather(*(worker.run() for worker in workers))
+    await desk.close()
 
 
 async def run_api(parts: Parts, *, host: str, port: int) -> None:
@@ -142,6 +174,19 @@ def _runner(parts: Parts) -> JobRunner:
         owner=f"{socket.gethostname()}:{os.getpid()}",
         on_failure=tell_failure,
         delays={DELIVER_WEBHOOK: WebhookSchedule()},
+    )
+
+
+def _chat_runner(parts: Parts, desk: ChatDesk) -> JobRunner:
+    from zhanqing.chats.answering import tell_chat_failure
+    from zhanqing.worker.runs import Backoff, JobRunner
+
+    return JobRunner(
+        parts.store,
+        desk.handlers(),
+        owner=f"{socket.gethostname()}:{os.getpid()}:chat",
+        on_failure=tell_chat_failure,
+        backoff=Backoff(first_s=1.0, longest_s=8.0),
     )
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import InputError
+from zhanqing.bot_settings import BotsSettings
 
 PREFIX = "ZHANQING_"
 TEST_PREFIX = "ZHANQING_TEST_"
@@ -196,6 +197,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     console: ConsoleSettings = ConsoleSettings()
     oidc: OidcSettings = OidcSettings()
+    bots: BotsSettings = BotsSettings()
 
     @property
     def database_url(self) -> str:

@@ -1,0 +1,82 @@
+"""The bots of one installation, made of its parts: the door for callbacks, the host, the answers."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from agent.threads import ChatThreads
+from bots.inbound import InboundMessage
+from bots.outgoing import Outgoing
+from bots.platform import CallbackPlatform, Platform
+from store.answer_queue import AnswerQueue
+from store.inbox import ANSWER_MESSAGE
+from store.locks import Locks
+from zhanqing.chats.answering import ChatAnswerer
+from zhanqing.chats.channels import make_platforms
+from zhanqing.chats.couriers import outgoing_of
+from zhanqing.chats.hosting import ChatHost
+from zhanqing.chats.intake import Intake
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zhanqing.bootstrap import Parts
+    from zhanqing.worker.runs import Handler
+
+
+class ChatDesk:
+    """Everything about chats that one process needs.
+
+    Args:
+        platforms: Instead of those that the settings turn on.
+    """
+
+    def __init__(self, parts: Parts, platforms: Sequence[Platform] | None = None) -> None:
+        self._parts = parts
+        self._tenant = parts.settings.bots.tenant
+        self.platforms = list(platforms) if platforms is not None else make_platforms(parts.settings.bots)
+        self._intake = Intake(parts.store, self._tenant)
+        self._threads = ChatThreads(lambda: parts.coach, home=parts.home, database_url=str(parts.settings.database_url))
+
+    def platform(self, channel: str) -> CallbackPlatform | None:
+        """Return the platform that calls this channel's address, or None."""
+        found = (one for one in self.platforms if one.channel == channel and isinstance(one, CallbackPlatform))
+        return next(found, None)
+
+    async def keep(self, message: InboundMessage) -> None:
+        """Keep a message for good; again is harmless."""
+        await self._intake.keep(message)
+
+    async def outgoing(self, answer_id: str) -> Outgoing | None:
+        """Return an answer as it is now, or None."""
+        async with self._parts.store.read(self._tenant) as work:
+            answer = await work.chat_answers.get(answer_id)
+        return None if answer is None else outgoing_of(answer)
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return what answers messages."""
+        by_place = {(one.channel.value, one.account_id): one for one in self.platforms}
+        answerer = ChatAnswerer(self._parts.store, self._threads.chat, by_place, lang=self._parts.lang)
+        return {ANSWER_MESSAGE: answerer.handler()}
+
+    def host(self) -> ChatHost:
+        """Return what keeps connections and shows answers."""
+        owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        return ChatHost(
+            self._parts.store,
+            self.platforms,
+            intake=self._intake,
+            queue=AnswerQueue(self._parts.store, self._parts.sealer),
+            locks=Locks(self._parts.store, owner=owner),
+            tenant=self._tenant,
+        )
+
+    async def close(self) -> None:
+        """Let connections and memory go."""
+        for platform in self.platforms:
+            await platform.close()
+        await self._threads.close()
