@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.scope import Repository
 from store.tables import CorpusRow
@@ -26,3 +27,8 @@ class Corpus(Repository):
         ).returning(CorpusRow.version)
         version: int = await self._session.scalar(grown)
         return version
+
+
+async def tenants_with_corpus(session: AsyncSession) -> list[str]:
+    """Return every tenant that has published anything, in order of name; for a session that no tenant binds."""
+    return list(await session.scalars(select(CorpusRow.tenant_id).order_by(CorpusRow.tenant_id)))
