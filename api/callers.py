@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import structlog
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Security
 from fastapi.security import HTTPBearer
+from starlette.requests import HTTPConnection
 
 from api.errors import RefusedError
 from api.parts import ApiParts, parts_of
@@ -21,6 +22,9 @@ log = structlog.get_logger(__name__)
 
 _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer zq_…`")
 _CHALLENGE = {"www-authenticate": 'Bearer realm="zhanqing"'}
+
+LIVE_PROTOCOL = "zhanqing.live.v1"
+_KEY_PROTOCOL = "bearer."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,7 @@ class Caller:
     team_id: str | None
 
 
-async def authenticate(request: Request) -> Caller:
+async def authenticate(request: HTTPConnection) -> Caller:
     """Return who calls, looked up once a request.
 
     Raises:
@@ -60,14 +64,14 @@ async def authenticate(request: Request) -> Caller:
     return caller
 
 
-def needs(scope: ApiScope) -> Callable[[Request], Awaitable[Caller]]:
+def needs(scope: ApiScope) -> Callable[[HTTPConnection], Awaitable[Caller]]:
     """Return a dependency that lets only callers with this scope pass.
 
     Raises:
         DeniedError: The caller lacks it; the refusal is logged.
     """
 
-    async def allowed(request: Request) -> Caller:
+    async def allowed(request: HTTPConnection) -> Caller:
         caller = await authenticate(request)
         if scope not in caller.scopes:
             await note_refusal(request, caller, why=f"missing_scope:{scope}")
@@ -78,13 +82,13 @@ def needs(scope: ApiScope) -> Callable[[Request], Awaitable[Caller]]:
 
 
 async def note_refusal(
-    request: Request, caller: Caller, *, why: str, object_kind: str = "", object_id: str = ""
+    request: HTTPConnection, caller: Caller, *, why: str, object_kind: str = "", object_id: str = ""
 ) -> None:
     """Write a refusal into the access log."""
     route = getattr(request.scope.get("route"), "path", "")
     event = AccessEvent(
         principal=caller.principal,
-        action=f"{request.method} {route}",
+        action=f"{request.scope.get('method', 'WS')} {route}",
         object_kind=object_kind,
         object_id=object_id,
         allowed=False,
@@ -95,8 +99,8 @@ async def note_refusal(
     log.warning("access.refused", why=why, object_kind=object_kind)
 
 
-async def _key_of(request: Request, store: Store) -> ApiKey:
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+async def _key_of(request: HTTPConnection, store: Store) -> ApiKey:
+    scheme, _, secret = _credentials(request).partition(" ")
     key = None
     if scheme.lower() == "bearer":
         async with store.across_tenants(writes=False) as session:
@@ -107,6 +111,15 @@ async def _key_of(request: Request, store: Store) -> ApiKey:
         async with store.begin(key.tenant) as work:
             await work.api_keys.note_use(key)
     return key
+
+
+def _credentials(request: HTTPConnection) -> str:
+    """The authorization header; a browser cannot send one with a WebSocket and offers `bearer.<key>` as a protocol."""
+    offered = (name.strip() for name in request.headers.get("sec-websocket-protocol", "").split(","))
+    key = next((name.removeprefix(_KEY_PROTOCOL) for name in offered if name.startswith(_KEY_PROTOCOL)), None)
+    if request.scope["type"] == "websocket" and key is not None:
+        return f"Bearer {key}"
+    return request.headers.get("authorization", "")
 
 
 async def _count(parts: ApiParts, key: ApiKey) -> None:

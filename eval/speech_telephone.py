@@ -79,7 +79,8 @@ def _banded(sound: Samples) -> Samples:
     from scipy.signal import fftconvolve, firwin
 
     taps = firwin(_TAPS, BAND_HZ, pass_zero=False, fs=RATE)
-    return np.clip(fftconvolve(sound, taps[None, :], mode="same", axes=1), -1, 1).astype(np.float32)
+    banded: Samples = np.clip(fftconvolve(sound, taps[None, :], mode="same", axes=1), -1, 1).astype(np.float32)
+    return banded
 
 
 def evenly(rows: Sequence[Utterance], most: int) -> list[Utterance]:

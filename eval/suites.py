@@ -12,6 +12,7 @@ from eval.result import EvalResult
 SUITES: dict[str, str] = {
     "asr": "eval.asr",
     "telephone": "eval.speech_telephone",
+    "live": "eval.speech_live",
     "diarization": "eval.diarization",
     "hotwords": "eval.hotwords",
     "ghosts": "eval.ghosts",

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from domain.conversation import CUSTOMER, REP, Turn
+from domain.conversation import Turn
 from domain.lexicon import Lexicon
 from speech.audio import RATE, Samples
 from speech.correction import NameCorrector
-from speech.ghosts import GhostRules, guard
+from speech.ghosts import guard
 from speech.prompting import prompt_for
 from speech.recognition import Recognized
 from speech.recognizer import Recognizer
 from speech.timed_text import TimedText, plain, said, words
+from speech.trade_terms import trade_corrector
+from speech.transcriber import SpeechOptions
 from speech.turns import stretches
 from speech.voice_activity import FRAME, Region, SileroVoice, VoiceDetector
 from speech.windows import Window, WindowSound
@@ -29,6 +31,8 @@ _PAUSE_FRAMES = 25
 _BREATH_FRAMES = 6
 _PADDING = RATE // 5
 _LONGEST = 25 * RATE
+_STEP = RATE // 2
+_USUAL = SpeechOptions()
 _ON, _OFF = 0.5, 0.35
 
 
@@ -62,6 +66,7 @@ class LiveTranscriber:
         lexicon: Names to listen for and to put right.
         detector: Makes a voice detector for each channel.
         partial_every_s: How often an unfinished turn is shown; 0 means never.
+        options: What the installation chose; the language is Chinese unless it says another.
     """
 
     def __init__(
@@ -73,29 +78,39 @@ class LiveTranscriber:
         lexicon: Lexicon = (),
         detector: Callable[[], VoiceDetector] = SileroVoice,
         partial_every_s: float = 2.0,
+        options: SpeechOptions = _USUAL,
     ) -> None:
         if channels not in (1, 2) or (roles is not None and len(roles) != channels):
             raise ValueError("a live call has one or two channels, and a role for each")
         self._recognizer = recognizer
-        self._speakers = tuple(roles) if roles else (REP, CUSTOMER) if channels == 2 else ("speaker_0",)
+        self._speakers = tuple(roles) if roles else options.roles if channels == 2 else ("speaker_0",)
         self._prompt = prompt_for(lexicon)
-        self._writer = Writer([NameCorrector(form for entry in lexicon for form in entry.forms)])
+        self._names = NameCorrector(form for entry in lexicon for form in entry.forms)
+        self._options = options
+        self._said: list[str] = []
         self._channels = [_Channel(detector=detector()) for _ in range(channels)]
         self._partial_every = round(partial_every_s * RATE)
 
-    def feed(self, samples: Samples) -> list[LiveTurn]:
+    def feed(self, samples: Samples, *, with_partials: bool = True) -> list[LiveTurn]:
         """Hear the next stretch of the call and return what is new.
 
         Args:
-            samples: float32 (channels, n) at 16 kHz.
+            samples: float32 (channels, n) at 16 kHz, however long.
+            with_partials: False leaves partial turns out, for whoever has fallen behind the call.
         """
-        return [turn for index, row in enumerate(samples) for turn in self._hear(index, row)]
+        steps = (samples[:, at : at + _STEP] for at in range(0, samples.shape[1], _STEP))
+        return [
+            turn
+            for step in steps
+            for index, row in enumerate(step)
+            for turn in self._hear(index, row, with_partials=with_partials)
+        ]
 
     def finish(self) -> list[LiveTurn]:
         """Return what was still open when the call ended."""
         return [turn for index in range(len(self._channels)) for turn in self._close(index)]
 
-    def _hear(self, index: int, samples: Samples) -> list[LiveTurn]:
+    def _hear(self, index: int, samples: Samples, *, with_partials: bool) -> list[LiveTurn]:
         channel = self._channels[index]
         channel.sound = np.concatenate([channel.sound, samples])
         channel.voice += channel.detector.probabilities(samples).tolist()
@@ -108,7 +123,7 @@ class LiveTranscriber:
         heard_until = channel.starts_at + len(channel.sound)
         speaking = len(channel.voice) - last <= _BREATH_FRAMES  # in a pause a new look would show nothing new
         due = heard_until - max(channel.shown_at, channel.starts_at) >= self._partial_every
-        if self._partial_every and due and speaking:
+        if with_partials and self._partial_every and due and speaking:
             channel.shown_at = heard_until
             return self._turn(index, first, last, is_final=False)
         return []
@@ -129,19 +144,25 @@ class LiveTranscriber:
         end = min(len(channel.sound), (last + 1) * FRAME + _PADDING)
         region = Region(start=channel.starts_at + start, end=channel.starts_at + end)
         sound = WindowSound(window=Window(channel=index, regions=(region,)), pieces=(channel.sound[start:end],))
-        (hypothesis,) = self._recognizer.recognize([sound.samples], language="zh", prompt=self._prompt)
+        (hypothesis,) = self._recognizer.recognize(
+            [sound.samples], language=self._options.language or "zh", prompt=self._prompt
+        )
         recognized = Recognized(window=sound.window, hypothesis=hypothesis)
         voice = np.zeros(channel.starts_at // FRAME + len(channel.voice), np.float32)
         voice[len(voice) - len(channel.voice) :] = channel.voice
-        kept = guard(recognized, heard_text(recognized), prompt=self._prompt, voice=voice, rules=GhostRules())
+        kept = guard(recognized, heard_text(recognized), prompt=self._prompt, voice=voice, rules=self._options.ghosts)
         pieces = stretches(self._speakers[index], index, kept.text)
         turns = [self._written(piece.characters, index, number) for number, piece in enumerate(pieces, start=1)]
         if is_final:
             channel.turns += len(turns)
+            self._said += [plain(piece.characters) for piece in pieces]
         return [LiveTurn(turn=turn, is_final=is_final) for turn in turns]
 
     def _written(self, heard: TimedText, index: int, number: int) -> Turn:
-        written = self._writer.write(heard)
+        trade = trade_corrector([*self._said, plain(heard)])  # only once the call has shown that it is one of ours
+        correctors = [self._names, trade] if trade else [self._names]
+        options = self._options
+        written = Writer(correctors, script=options.script, normalize=options.normalize).write(heard)
         spoken = said(written.text)
         return Turn(
             id=f"t{index}-{self._channels[index].turns + number:03d}",
@@ -151,6 +172,7 @@ class LiveTranscriber:
             end_ms=max(character.end_ms for character in spoken),
             channel=index,
             original_text=written.original,
+            normalized_text=written.normalized,
             words=words(written.text),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from importlib.util import find_spec
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from agent.calls import CallCoach
     from agent.coach import Coach
     from agent.engines import Engine
+    from domain.lexicon import Lexicon
     from language.encoder import Encoder, Prefix
     from retrieval.index import PassageIndex
     from retrieval.rerankers import Reranker
     from retrieval.search import CaseSearch, IndexFactory
     from signals.pipeline import Detector, SignalDetector
+    from speech.live import LiveTranscriber
     from speech.recognizer import Recognizer
     from speech.transcriber import SpeechOptions, Transcriber
     from speech.voices import Diarizer
@@ -101,6 +103,25 @@ class Parts:
 
                 threads = chosen.threads or os.cpu_count() or 1
                 return FasterWhisperRecognizer(self._speech_folder(), device=chosen.device, threads=threads)
+
+    def live_transcriber(
+        self, *, channels: int, roles: Sequence[str] | None = None, lexicon: Lexicon = (), partials: bool = True
+    ) -> LiveTranscriber:
+        """Return a transcriber for one call as it happens; it shares the recogniser with recordings.
+
+        Args:
+            partials: Whether unfinished turns are shown; each look costs a recognition.
+        """
+        from speech.live import LiveTranscriber
+
+        return LiveTranscriber(
+            self.recognizer,
+            channels=channels,
+            roles=roles,
+            lexicon=lexicon,
+            options=speech_options(self.settings.speech),
+            partial_every_s=2.0 if partials else 0.0,
+        )
 
     @cached_property
     def detector(self) -> SignalDetector:

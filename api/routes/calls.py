@@ -150,11 +150,16 @@ def call_document(call: Call) -> dict[str, Any]:
 
 
 def _details(metadata: str, caller: Caller) -> CallDetails:
-    """Read the upload's metadata; a rep's own key makes it the rep's own call."""
+    """Read the upload's metadata."""
     try:
         given = CallMetadata.model_validate_json(metadata)
     except ValidationError as error:
         raise InputError("api.invalid", faults=f"/metadata/{first_fault(error)}") from error
+    return call_details(given, caller)
+
+
+def call_details(given: CallMetadata, caller: Caller) -> CallDetails:
+    """Return what is known of a call; a rep's own key makes it the rep's own."""
     return CallDetails(
         external_id=given.external_id,
         rep_id=given.rep_id or caller.rep_id,
