@@ -30,6 +30,7 @@ class DingtalkConfig:
         callback_url: Our own public address for HTTP callbacks, where `check` should try it.
         event_token: Of the event subscription over HTTP; empty: there is none.
         event_aes_key: Its 43 characters.
+        deliver_s: The longest that one delivery may take; what is left is left to the next try.
         proxy: An HTTP proxy for everything that goes out; empty: none.
     """
 
@@ -52,6 +53,7 @@ class DingtalkConfig:
     event_aes_key: str = field(default="", repr=False)
     proxy: str = field(default="", repr=False)
     timeout_s: float = 10.0
+    deliver_s: float = 45.0
     max_file_bytes: int = 200 * 1024 * 1024
 
     def __post_init__(self) -> None:

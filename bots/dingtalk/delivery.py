@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import structlog
 
 from bots.clock import Clock
@@ -11,7 +14,7 @@ from bots.dingtalk.config import DingtalkConfig
 from bots.dingtalk.sending import MessageSender
 from bots.dingtalk.words import messages_of
 from bots.errors import PartlyDeliveredError, RefusedError
-from bots.outgoing import Outgoing
+from bots.outgoing import Card, Outgoing
 from domain.errors import PlatformError
 
 log = structlog.get_logger(__name__)
@@ -25,6 +28,7 @@ class Delivery:
     """
 
     def __init__(self, config: DingtalkConfig, api: DingtalkApi, clock: Clock, *, hears_presses: bool) -> None:
+        self._longest_s = config.deliver_s
         self._streams = bool(config.card_template_id)
         self._has_buttons = bool(self._streams and config.card_buttons_key and hears_presses)
         self._cards = CardWriter(config, api, clock, has_buttons=self._has_buttons)
@@ -42,17 +46,30 @@ class Delivery:
             RefusedError: Nothing was shown and it will not help.
         """
         notes = dict(outgoing.notes)
+        try:
+            async with asyncio.timeout(self._longest_s):
+                return await self._shown(outgoing, notes)
+        except TimeoutError as error:
+            # Whoever called us holds the answer only so long; the next try goes on behind what is done.
+            raise PartlyDeliveredError("bots.dingtalk_unreachable", notes=notes) from error
+
+    async def _shown(self, outgoing: Outgoing, notes: dict[str, str]) -> dict[str, str]:
         if outgoing.replaces and self._has_buttons and outgoing.card is not None:
-            track = outgoing.reply_to.get("card") or outgoing.card.task_id
-            await self._cards.change_buttons(track, outgoing)
-            return notes
+            return await self._replaced(outgoing, outgoing.card, notes)
         if self._goes_by_card(outgoing):
             return await self._by_card(outgoing, notes)
         return await self._by_message(outgoing, notes) if outgoing.is_final else notes
 
+    async def _replaced(self, outgoing: Outgoing, card: Card, notes: dict[str, str]) -> dict[str, str]:
+        """Say on the pressed card what was decided; what else there is to say follows as a message."""
+        if "changed" not in notes:
+            await self._cards.change_buttons(outgoing.reply_to.get("card") or card.task_id, outgoing)
+            notes["changed"] = "1"
+        return await self._by_message(replace(outgoing, card=None), notes) if outgoing.text else notes
+
     def _goes_by_card(self, outgoing: Outgoing) -> bool:
-        if not self._streams or "plain" in outgoing.notes:
-            return False
+        if not self._streams or "plain" in outgoing.notes or "card" in outgoing.reply_to:
+            return False  # a press is answered on the card that was pressed
         if not outgoing.to.is_group and not outgoing.reply_to.get("staff_id", outgoing.to.user_id):
             return False  # a card is addressed by the staff id, which people from outside do not have
         has_presses = self._has_buttons and outgoing.card is not None and bool(outgoing.card.buttons)

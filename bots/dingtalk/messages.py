@@ -90,7 +90,7 @@ def read_message(data: object, *, channel: Channel, account_id: str, message_id:
     return InboundMessage(
         channel=channel,
         account_id=account_id,
-        dedupe_keys=(*((f"frame:{message_id}",) if message_id else ()), f"msg:{message.msg_id}"),
+        dedupe_keys=(f"msg:{message.msg_id}", *((f"frame:{message_id}",) if message_id else ())),
         sender=_sender(message),
         kind=kind,
         sent_at=message.create_at / 1000,

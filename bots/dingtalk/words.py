@@ -47,7 +47,7 @@ def button_values(card: Card | None, *, key: str) -> dict[str, str]:
 
 
 def _card(card: Card, *, is_group: bool, has_buttons: bool) -> str:
-    rows = [f"#### {escaped(card.title)}"] if card.title else []
+    rows = [f"#### {escaped(card.title)}"] if card.title and card.title != card.done else []
     rows += [*card.lines]
     if card.link:
         rows.append(f"[{text('bots.dingtalk_more')}]({card.link})")

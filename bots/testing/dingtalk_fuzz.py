@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+from structlog.testing import capture_logs
+
 from bots.dingtalk.callback import DingtalkCallback
 from bots.dingtalk.config import DingtalkConfig
 from bots.dingtalk.signature import sign
@@ -184,4 +186,6 @@ _EVENT: tuple[Mutation, ...] = (
 
 
 if __name__ == "__main__":
-    print(json.dumps(fuzz(int(sys.argv[1]))))  # noqa: T201 - the figure
+    with capture_logs():
+        found = fuzz(int(sys.argv[1]))
+    print(json.dumps(found))  # noqa: T201 - the figure

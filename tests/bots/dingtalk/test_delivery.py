@@ -480,8 +480,45 @@ async def test_over_http_no_press_would_come_back_so_the_words_are_shown(fake: F
     assert "回复我：「采纳 1」「质疑」" in the_card(fake).variables["content"]
 
 
+async def test_what_else_is_said_after_a_press_follows_and_makes_no_card_of_its_own(fake: FakeDingtalk) -> None:
+    async with with_cards(fake, card_buttons_key="buttons") as one:
+        await write(one, answer(fake, state=State.THINKING, card=CARD), ["好"])
+        (track,) = fake.cards
+        done = Card(task_id="dec_1", title="已质疑", done="已质疑")
+        to_press = {"card": track, "staff_id": "user123"}
+        first = answer(fake, state=State.THINKING, answer_id="a-2", reply_to=to_press)
+        notes = await one.deliver(first)
+        last = going_on(first, notes, "理由如下。", State.FINISHED, card=done, replaces=True)
+        await one.deliver(
+            going_on(first, await one.deliver(last), "理由如下。", State.FINISHED, card=done, replaces=True)
+        )
+    assert len(fake.cards) == 1
+    assert [(shown.way, shown.text) for shown in fake.shown] == [("person", "理由如下。")]
+
+
+async def test_a_delivery_that_takes_too_long_is_left_to_the_next_try(fake: FakeDingtalk) -> None:
+    async with with_cards(fake, deliver_s=0.2) as one:
+        never = asyncio.Event()
+        api, calls = one._api, []
+        real = api.call
+
+        async def third_hangs(*args: Any) -> dict[str, Any]:
+            calls.append(args)
+            if len(calls) == 3:
+                await never.wait()
+            return await real(*args)
+
+        api.call = third_hangs  # type: ignore[method-assign]
+        first = answer(fake, "一", State.FINISHED, notes={"card": "zq-1"})
+        with pytest.raises(PartlyDeliveredError) as caught:
+            await one.deliver(first)
+        await one.deliver(going_on(first, caught.value.notes, "一", State.FINISHED))
+    assert (caught.value.notes["made"], caught.value.notes["placed"]) == ("1", "1")
+    assert not the_card(fake).is_spinning
+
+
 async def test_without_buttons_a_decision_is_said_in_words(fake: FakeDingtalk) -> None:
-    done = Card(task_id="dec_1", title="", done="已采纳")
+    done = Card(task_id="dec_1", title="已采纳", done="已采纳")
     async with account(fake) as one:
         await one.deliver(answer(fake, card=done, replaces=True))
     assert fake.shown[0].text == "**已采纳**"

@@ -35,7 +35,7 @@ def test_other_peoples_mentions_and_addresses_stay_in_the_words() -> None:
 
 
 def test_a_redelivery_is_known_by_either_id() -> None:
-    assert read().dedupe_keys == ("frame:frame-1", "msg:msgA==")
+    assert read().dedupe_keys == ("msg:msgA==", "frame:frame-1")
 
 
 def test_in_http_mode_there_is_only_the_message_id() -> None:
