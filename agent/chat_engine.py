@@ -21,6 +21,7 @@ from agent.model_sources import NumberedSources, numbered_sources
 from agent.tasks import Task
 from domain.errors import ModelError
 from domain.suggestions import AbstentionReason, PromptUse
+from language.pii import mask
 from prompts.registry import Prompt, PromptRegistry, RenderedPrompt, registry, render
 
 if TYPE_CHECKING:
@@ -214,13 +215,14 @@ def _response_format() -> dict[str, Any]:
 
 def _values(prompt: Prompt, task: Task, sources: NumberedSources) -> dict[str, object]:
     situation = {
-        "阶段": task.stage,
-        "行业": task.industry,
+        "阶段": mask(task.stage),
+        "行业": mask(task.industry),
         "客户意图": [intent.value for intent in task.intents],
         "情绪线索": list(dict.fromkeys(task.emotions)),
         "提到的竞品": list(task.competitors),
     }
-    given: dict[str, object] = {"sources": list(sources.shown), "situation": situation, "request": task.request.text}
+    asked = mask(task.request.text)
+    given: dict[str, object] = {"sources": list(sources.shown), "situation": situation, "request": asked}
     return {name: given[name] for name in prompt.inputs}
 
 
