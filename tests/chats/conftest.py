@@ -13,6 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.chat import CoachChat
 from agent.coach import Coach
+from agent.drills import DrillCoach
 from agent.testing import read_cases, store_of
 from bots.inbound import InboundMessage
 from bots.outgoing import Outgoing
@@ -20,6 +21,10 @@ from bots.testing.scripted import ScriptedPlatform, a_message
 from domain.accounts import Account, Contact
 from domain.cases import WarCase
 from retrieval.testing import SearchInMemory
+from signals.pipeline import SignalDetector
+from signals.promises import PromiseDetector
+from signals.questions import QuestionDetector
+from signals.risks import RiskDetector
 from store.answer_queue import AnswerQueue
 from store.chat_people import Binding
 from store.engine import make_engine
@@ -28,6 +33,7 @@ from store.sealing import Sealer
 from store.work import Store
 from zhanqing.chats.answering import ChatAnswerer, tell_chat_failure
 from zhanqing.chats.couriers import Courier
+from zhanqing.chats.drilling import DrillRoom
 from zhanqing.chats.intake import Intake
 from zhanqing.worker.runs import Backoff, JobRunner
 
@@ -106,7 +112,7 @@ async def chat_store(published: Path, tmp_path: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 async def stranger_chat(chat_store: Store, sample_cases: list[WarCase]) -> Chat:
     """A chat whose sender nobody has bound."""
-    return make_chat(chat_store, Coach(chat_store, SearchInMemory(sample_cases)))
+    return make_chat(chat_store, sample_cases)
 
 
 @pytest.fixture
@@ -117,14 +123,22 @@ async def chat(stranger_chat: Chat) -> Chat:
     return stranger_chat
 
 
-def make_chat(store: Store, coach: Coach) -> Chat:
+def make_chat(store: Store, cases: list[WarCase]) -> Chat:
+    coach = Coach(store, SearchInMemory(cases))
     platform = ScriptedPlatform()
     talk = CoachChat(coach, InMemorySaver())
 
     async def ready() -> CoachChat:
         return talk
 
-    answerer = ChatAnswerer(store, ready, {("wecom_bot", "bot1"): platform})
+    async def drills() -> DrillCoach:
+        return DrillCoach(store, SignalDetector([QuestionDetector(), PromiseDetector(), RiskDetector()]))
+
+    async def search() -> SearchInMemory:
+        return SearchInMemory(cases)
+
+    room = DrillRoom(drills, search, lang="zh")
+    answerer = ChatAnswerer(store, ready, {("wecom_bot", "bot1"): platform}, drills=room)
     runner = JobRunner(
         store,
         {"answer_message": answerer.handler()},

@@ -239,6 +239,21 @@ class TestTodos:
         assert "没有" in (await chat.send("待办")).text
 
 
+class TestDrills:
+    async def test_a_drill_is_played_until_the_rep_leaves_and_then_told_how_it_went(self, chat: Chat) -> None:
+        opening = (await chat.send("演练 老设备没有网口")).text
+        assert "AI 陪练" in opening and "由AI扮演" in opening
+        assert "AI 陪练" not in (await chat.send("您最担心的是停产，还是费用？")).text
+        await chat.send("我们保证百分之百没有问题。")
+        debrief = (await chat.send("结束")).text
+        assert "分**" in debrief
+        assert "这样用我" in (await chat.send("帮助")).text
+
+    async def test_commands_wait_until_the_drill_is_over(self, chat: Chat) -> None:
+        await chat.send("演练")
+        assert "这样用我" not in (await chat.send("帮助")).text
+
+
 class TestCouriers:
     async def test_a_failed_delivery_is_tried_again_and_shown_once(self, chat: Chat) -> None:
         await chat.intake.keep(_text("帮助"))

@@ -16,6 +16,7 @@ from store.chat_threads import ChatThread
 from store.jobs import Job
 from store.work import Store, Work
 from wire.documents import dump
+from zhanqing.chats.drilling import DrillRoom
 from zhanqing.chats.intake import platform_of, read_message
 from zhanqing.chats.ratings import rate_by_press, rate_by_word
 from zhanqing.chats.recordings import DISCARD, HEAR, decide, decide_by_press, receive_recording, waiting_recording
@@ -37,13 +38,20 @@ class ChatAnswerer:
 
     Args:
         platforms: Where recordings are fetched from.
+        drills: Where practice rounds are played.
         lang: Language of what the bot itself says.
     """
 
     def __init__(
-        self, store: Store, chat: Callable[[], Awaitable[CoachChat]], platforms: Platforms, *, lang: str = "zh"
+        self,
+        store: Store,
+        chat: Callable[[], Awaitable[CoachChat]],
+        platforms: Platforms,
+        *,
+        drills: DrillRoom,
+        lang: str = "zh",
     ) -> None:
-        self._store, self._platforms, self._lang = store, platforms, lang
+        self._store, self._platforms, self._drills, self._lang = store, platforms, drills, lang
         self._talker = Talker(store, chat, lang=lang)
 
     def handler(self) -> Handler:
@@ -58,16 +66,16 @@ class ChatAnswerer:
             visitor = await visitor_of(work, message) if message else None
         if message is None:
             return
-        said = await self._said(run.job.tenant, message, visitor)
+        said = await self._said(run.job, message, visitor)
         async with run.finishing() as work:
             if said.effect is not None:
                 await said.effect(work)
             await work.chat_answers.write(message.answer_id, **_shown(said))
             await work.inbox.finish(message_id)
 
-    async def _said(self, tenant: str, message: InboundMessage, visitor: Visitor | None) -> Said:
+    async def _said(self, job: Job, message: InboundMessage, visitor: Visitor | None) -> Said:
         if visitor is None:
-            return await self._stranger(tenant, message)
+            return await self._stranger(job.tenant, message)
         match message.kind:
             case InboundKind.ENTER:
                 return self._line("welcome")
@@ -77,7 +85,7 @@ class ChatAnswerer:
                 platform = self._platforms[message.channel.value, message.account_id]
                 return await receive_recording(self._store, visitor, message, platform, lang=self._lang)
             case InboundKind.TEXT:
-                return await self._text(visitor, message)
+                return await self._text(visitor, message, is_second_try=job.attempts > 1)
             case InboundKind.OTHER:
                 return self._line("other")
             case InboundKind.RATING:
@@ -105,7 +113,10 @@ class ChatAnswerer:
                 work, visitor, message.click.key, message.click.task_id, at=self._moment(message), lang=self._lang
             )
 
-    async def _text(self, visitor: Visitor, message: InboundMessage) -> Said:
+    async def _text(self, visitor: Visitor, message: InboundMessage, *, is_second_try: bool) -> Said:
+        played = await self._drills.go_on(visitor, message.text, is_second_try=is_second_try)
+        if played is not None:
+            return played
         command = read_command(message.text) if not message.quoted else None
         if command is not None:
             done = await self._command(visitor, command, message)
@@ -131,6 +142,8 @@ class ChatAnswerer:
         match command.kind:
             case CommandKind.HELP | CommandKind.BIND:
                 return self._line("help")
+            case CommandKind.DRILL:
+                return await self._drills.begin(visitor, command.words)
             case CommandKind.TODO:
                 async with self._store.read(visitor.tenant) as work:
                     return await todos(work, visitor, today=self._store.clock().date(), lang=self._lang)

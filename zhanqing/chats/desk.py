@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from agent.drills import DrillCoach
 from agent.threads import ChatThreads
 from bots.inbound import InboundMessage
 from bots.outgoing import Outgoing
 from bots.platform import CallbackPlatform, Platform
+from retrieval.results import Search
 from store.answer_queue import AnswerQueue
 from store.inbox import ANSWER_MESSAGE
 from store.locks import Locks
 from zhanqing.chats.answering import ChatAnswerer
 from zhanqing.chats.channels import make_platforms
 from zhanqing.chats.couriers import outgoing_of
+from zhanqing.chats.drilling import DrillRoom
 from zhanqing.chats.hosting import ChatHost
 from zhanqing.chats.intake import Intake
 
@@ -60,8 +64,17 @@ class ChatDesk:
     def handlers(self) -> Mapping[str, Handler]:
         """Return what answers messages."""
         by_place = {(one.channel.value, one.account_id): one for one in self.platforms}
-        answerer = ChatAnswerer(self._parts.store, self._threads.chat, by_place, lang=self._parts.lang)
+        lang = self._parts.lang
+        room = DrillRoom(self._drills, self._search, lang=lang)
+        answerer = ChatAnswerer(self._parts.store, self._threads.chat, by_place, drills=room, lang=lang)
         return {ANSWER_MESSAGE: answerer.handler()}
+
+    async def _drills(self) -> DrillCoach:
+        parts = self._parts
+        return await asyncio.to_thread(lambda: DrillCoach(parts.store, parts.detector, adviser=parts.coach))
+
+    async def _search(self) -> Search:
+        return await asyncio.to_thread(lambda: self._parts.search)
 
     def host(self) -> ChatHost:
         """Return what keeps connections and shows answers."""
