@@ -72,6 +72,26 @@ def real_voice_calls(data: Path, half: str) -> list[Call]:
     ]
 
 
+def enrolment_clips(data: Path, half: str, *, most: int = 8) -> dict[tuple[str, str], tuple[Path, ...]]:
+    """Read what each speaker of the real-voice calls says elsewhere: (call, rep or customer) → sentences in no call.
+
+    Args:
+        most: Sentences a speaker.
+    """
+    calls = list(_rows(data / STEREO / f"{half}.jsonl"))
+    used = {turn["src"] for row in calls for turn in row["turns"]}
+    free: dict[str, list[Path]] = {}
+    for row in _rows(data / AISHELL / f"{half}.jsonl"):
+        if row["id"] not in used:
+            free.setdefault(row["speaker"], []).append(data / AISHELL / row["audio"])
+    clips = {}
+    for row in calls:
+        for channel in row["channels"].values():  # like "agent (S0150)"
+            role, _, speaker = channel.rstrip(")").partition(" (")
+            clips[(row["id"], _ROLES[role])] = tuple(free.get(speaker, [])[:most])
+    return clips
+
+
 def sales_calls(data: Path) -> list[Call]:
     """Read the written sales calls: `<id>.json` beside its audio, with `<id>.lexicon.json` where there is one."""
     for folder in (data, data / "audio", data.parent / "audio"):

@@ -33,7 +33,7 @@ def evidence(said: str) -> Evidence:
     return Evidence(score=score, characters=len(said))
 
 
-def named_speakers(said: Mapping[int, str]) -> dict[int, str]:
+def named_speakers(said: Mapping[int, str], *, rep: int | None = None) -> dict[int, str]:
     """Return the roles that are certain, by voice; a voice that is missing stays unattributed.
 
     The rep is the voice that leads all others by a clear margin; with two voices the other one is the
@@ -41,18 +41,26 @@ def named_speakers(said: Mapping[int, str]) -> dict[int, str]:
 
     Args:
         said: Words by voice, marks left out.
+        rep: The rep's voice where it is known by its sound; it may have said nothing.
     """
-    if len(said) < 2:
-        return {}
     scores = {voice: evidence(words).score for voice, words in said.items()}
-    best, *others = sorted(scores, key=lambda voice: -scores[voice])
-    if scores[best] - scores[others[0]] < _LEAST_LEAD:
+    best = _leading(scores) if rep is None else rep
+    if best is None:
         return {}
     roles = {best: REP}
+    others = [voice for voice in scores if voice != best]
     for voice in others:
         if len(others) == 1 or scores[voice] <= -_LEAST_LEAD:
             roles[voice] = CUSTOMER
     return roles
+
+
+def _leading(scores: Mapping[int, float]) -> int | None:
+    """The voice that leads all others by a clear margin, if one does."""
+    if len(scores) < 2:
+        return None
+    best, second, *_ = sorted(scores, key=lambda voice: -scores[voice])
+    return best if scores[best] - scores[second] >= _LEAST_LEAD else None
 
 
 def _weighed(said: str, patterns: Mapping[str, float], most: int) -> float:

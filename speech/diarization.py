@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from domain.errors import InputError
 from speech.attribution import named_speakers
 from speech.audio import RATE, Samples
 from speech.timed_text import TimedText, plain, said
@@ -39,6 +40,10 @@ class DiarizationRules:
         change: What a change of speaker costs, in seconds of likeness.
         certain: Lead in likeness, over a phrase, below which it stays unattributed.
         sample: Slices that are clustered; the others join the nearest voice.
+        enrolled_likeness: Least cosine of a voice to the enrolled rep's. Low, because the clip may come from
+            another microphone than the call.
+        enrolled_lead: By how much it must be more like the rep than every other voice.
+        enrolled_s: Least speech that a voice is known by.
     """
 
     hop_s: float = 0.8
@@ -49,6 +54,9 @@ class DiarizationRules:
     change: float = 0.03
     certain: float = 0.04
     sample: int = 1000
+    enrolled_likeness: float = 0.6
+    enrolled_lead: float = 0.08
+    enrolled_s: float = 5.0
 
 
 class VoiceDiarizer:
@@ -65,6 +73,15 @@ class VoiceDiarizer:
         self._waiting: list[Samples] = []
         self._starts_ms: list[int] = []
         self._ends_ms: list[int] = []
+        self._rep: npt.NDArray[np.float32] | None = None
+
+    def meet_rep(self, pieces: Sequence[Samples]) -> None:
+        """See `Diarizer.meet_rep`."""
+        if sum(map(len, pieces)) < self._rules.enrolled_s * RATE:
+            raise InputError("speech.enrolment_too_short", seconds=round(self._rules.enrolled_s))
+        slices = [_slice(piece, start) for piece in pieces for start in _slice_starts(len(piece), _SLICE)]
+        vectors = [self._encoder.encode(np.stack(slices[at : at + _BATCH])) for at in range(0, len(slices), _BATCH)]
+        self._rep = _unit(np.concatenate(vectors).mean(axis=0))  # (256,)
 
     def hear(self, samples: Samples, *, start_ms: int) -> None:
         """See `Diarizer.hear`."""
@@ -92,7 +109,17 @@ class VoiceDiarizer:
         voices = _centroids(vectors, cluster(vectors, self._rules))  # (voices, 256)
         likeness = np.stack([self._likeness(vectors, voices, phrase) for phrase in phrases])  # (phrases, voices)
         labels = _smoothed(likeness, [_seconds(phrase) for phrase in phrases], self._rules.change)
-        return self._parts(phrases, labels, likeness)
+        return self._parts(phrases, labels, likeness, rep=self._enrolled(voices))
+
+    def _enrolled(self, voices: Vectors) -> int | None:
+        """The voice that is the enrolled rep's, where one clearly is."""
+        if self._rep is None:
+            return None
+        likeness = voices @ self._rep  # (voices,)
+        best = int(likeness.argmax())
+        others = np.delete(likeness, best)
+        alone = not others.size or float(likeness[best] - others.max()) >= self._rules.enrolled_lead
+        return best if alone and likeness[best] >= self._rules.enrolled_likeness else None
 
     def _likeness(self, vectors: Vectors, voices: Vectors, phrase: TimedText) -> npt.NDArray[np.float64]:
         """Mean likeness of the slices under a phrase to each voice, by overlap; the nearest slice if none is."""
@@ -107,12 +134,12 @@ class VoiceDiarizer:
         return result
 
     def _parts(
-        self, phrases: Sequence[TimedText], labels: Labels, likeness: npt.NDArray[np.float64]
+        self, phrases: Sequence[TimedText], labels: Labels, likeness: npt.NDArray[np.float64], *, rep: int | None
     ) -> list[SpokenPart]:
         words = {int(voice): "" for voice in np.unique(labels)}
         for phrase, voice in zip(phrases, labels, strict=True):
             words[int(voice)] += plain(said(phrase))
-        roles = named_speakers(words)
+        roles = named_speakers(words, rep=rep)
         order = {voice: number for number, voice in enumerate(dict.fromkeys(int(voice) for voice in labels))}
         parts: list[SpokenPart] = []
         for first, last in _runs(labels):

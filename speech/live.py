@@ -24,7 +24,7 @@ from speech.trade_terms import trade_corrector
 from speech.transcriber import SpeechOptions
 from speech.turns import stretches
 from speech.voice_activity import FRAME, Region, SileroVoice, VoiceDetector
-from speech.windows import Window, WindowSound
+from speech.windows import GAP_S, LONGEST_S, Window, WindowSound
 from speech.writing import Writer, heard_text
 
 _PAUSE_FRAMES = 25
@@ -44,6 +44,19 @@ class LiveTurn:
     is_final: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """A stretch of one channel with its sound."""
+
+    region: Region
+    sound: Samples
+
+    @property
+    def cost(self) -> float:
+        """Seconds that it takes of a window."""
+        return len(self.sound) / RATE + GAP_S
+
+
 @dataclass(slots=True)
 class _Channel:
     """What one channel has not finished yet."""
@@ -54,6 +67,7 @@ class _Channel:
     voice: list[float] = field(default_factory=list)
     shown_at: int = 0
     turns: int = 0
+    before: list[_Heard] = field(default_factory=list)
 
 
 class LiveTranscriber:
@@ -142,19 +156,29 @@ class LiveTranscriber:
         channel = self._channels[index]
         start = max(0, first * FRAME - _PADDING)
         end = min(len(channel.sound), (last + 1) * FRAME + _PADDING)
-        region = Region(start=channel.starts_at + start, end=channel.starts_at + end)
-        sound = WindowSound(window=Window(channel=index, regions=(region,)), pieces=(channel.sound[start:end],))
+        now = _Heard(
+            region=Region(start=channel.starts_at + start, end=channel.starts_at + end),
+            sound=channel.sound[start:end],
+        )
+        before = _context(channel.before, now) if is_final else []
+        regions = [*before, now]
+        sound = WindowSound(
+            window=Window(channel=index, regions=tuple(one.region for one in regions)),
+            pieces=tuple(one.sound for one in regions),
+        )
         (hypothesis,) = self._recognizer.recognize(
             [sound.samples], language=self._options.language or "zh", prompt=self._prompt
         )
         recognized = Recognized(window=sound.window, hypothesis=hypothesis)
         voice = np.zeros(channel.starts_at // FRAME + len(channel.voice), np.float32)
         voice[len(voice) - len(channel.voice) :] = channel.voice
-        kept = guard(recognized, heard_text(recognized), prompt=self._prompt, voice=voice, rules=self._options.ghosts)
+        fresh = tuple(one for one in heard_text(recognized) if one.start_ms * RATE >= now.region.start * 1000)
+        kept = guard(recognized, fresh, prompt=self._prompt, voice=voice, rules=self._options.ghosts)
         pieces = stretches(self._speakers[index], index, kept.text)
         turns = [self._written(piece.characters, index, number) for number, piece in enumerate(pieces, start=1)]
         if is_final:
             channel.turns += len(turns)
+            channel.before = [*before, now]
             self._said += [plain(piece.characters) for piece in pieces]
         return [LiveTurn(turn=turn, is_final=is_final) for turn in turns]
 
@@ -175,6 +199,18 @@ class LiveTranscriber:
             normalized_text=written.normalized,
             words=words(written.text),
         )
+
+
+def _context(before: Sequence[_Heard], now: _Heard) -> list[_Heard]:
+    """The latest stretches that fit into a window with this one: Whisper hears better what follows on something."""
+    room = LONGEST_S - now.cost
+    kept: list[_Heard] = []
+    for one in reversed(before):
+        room -= one.cost
+        if room < 0:
+            break
+        kept.insert(0, one)
+    return kept
 
 
 def _spoken(voice: Sequence[float]) -> tuple[int | None, int | None]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from statistics import fmean
 from typing import Protocol
 
+import numpy as np
+
 from domain.conversation import Prosody, Transcript, TranscriptNote, Turn
 from domain.lexicon import Lexicon
 from language.script import Script
-from speech.audio import RATE, AudioLimits, decode, length_hint
+from speech.audio import RATE, AudioLimits, Samples, decode, length_hint
 from speech.correction import NameCorrector
 from speech.ghosts import GhostRules, guard
 from speech.layout import DEFAULT_ROLES, Track, lay_out
@@ -28,10 +30,12 @@ from speech.timed_text import TimedText, said, words
 from speech.timed_text import plain as plain_text
 from speech.trade_terms import trade_corrector
 from speech.turns import Stretch, interleaved, joined, stretches
-from speech.voice_activity import RegionRules, SileroVoice, VoiceDetector, speech_regions
+from speech.voice_activity import FRAME, RegionRules, SileroVoice, VoiceDetector, speech_regions
 from speech.voices import Diarizer, OneVoice
 from speech.windows import Window, WindowSound, cut, pack
 from speech.writing import Writer, Written, heard_text
+
+_LONGEST_ENROLMENT_S = 600.0
 
 
 class Transcriber(Protocol):
@@ -46,6 +50,7 @@ class Transcriber(Protocol):
         conversation_id: str | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         checkpoint: Checkpoint | None = None,
+        rep_voice: Path | None = None,
     ) -> Transcript:
         """Transcribe one recording.
 
@@ -56,6 +61,8 @@ class Transcriber(Protocol):
             conversation_id: The transcript's id; taken from the recording's content unless given.
             on_progress: Told how far the work is.
             checkpoint: Where finished windows are kept, and found again after a restart.
+            rep_voice: A recording of the rep alone, made for this purpose, by which the rep is known in a mix; what
+                is learnt from it is forgotten with the transcription. Not read where channels tell who speaks.
 
         Raises:
             InputError: The recording cannot be used; the message says why.
@@ -117,6 +124,7 @@ class CallTranscriber:
         conversation_id: str | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         checkpoint: Checkpoint | None = None,
+        rep_voice: Path | None = None,
     ) -> Transcript:
         """See `Transcriber.transcribe`."""
         reporter = Reporter(on_progress)
@@ -124,7 +132,7 @@ class CallTranscriber:
         tracks = lay_out(hearing, roles, usual=self._options.roles)
         content = _content_hash(path)
         plan = self._plan(content, lexicon)
-        ears = _Ears(tracks=VoiceTracks(), diarizer=self._diarizer() if tracks[0].speaker is None else None)
+        ears = _Ears(tracks=VoiceTracks(), diarizer=self._voices(tracks, rep_voice))
         sounds = cut(decode(path, limits=self._options.limits), self._windows(hearing, tracks))
         recognized = self._recognize(sounds, plan, ears, checkpoint, hearing, reporter)
         texts, notes = self._guarded(recognized, plan.prompt, tracks)
@@ -149,6 +157,15 @@ class CallTranscriber:
             detector=self._detector,
             on_heard=lambda samples: reporter.report(Stage.LISTENING, samples / length),
         )
+
+    def _voices(self, tracks: Sequence[Track], rep_voice: Path | None) -> Diarizer | None:
+        """Whoever tells voices apart, where channels do not; it may know the rep's."""
+        if tracks[0].speaker is not None:
+            return None
+        diarizer = self._diarizer()
+        if rep_voice is not None:
+            diarizer.meet_rep(speech_in(rep_voice, detector=self._detector, options=self._options))
+        return diarizer
 
     def _windows(self, hearing: Hearing, tracks: Sequence[Track]) -> list[Window]:
         return [
@@ -232,6 +249,19 @@ def _spoken(track: Track, text: TimedText, diarizer: Diarizer | None) -> list[St
     if diarizer is None:
         raise ValueError("a mixed track needs a diarizer")
     return [piece for part in diarizer.attribute(text) for piece in stretches(part.speaker, None, part.characters)]
+
+
+def speech_in(path: Path, *, detector: Callable[[], VoiceDetector], options: SpeechOptions) -> list[Samples]:
+    """Return the stretches of a short recording in which somebody speaks, each float32 (n,) at 16 kHz.
+
+    Raises:
+        InputError: The recording cannot be used, or is longer than ten minutes.
+    """
+    limits = replace(options.limits, max_duration_s=min(options.limits.max_duration_s, _LONGEST_ENROLMENT_S))
+    sound = np.concatenate([block.mean(axis=0) for block in decode(path, limits=limits)])  # (n,)
+    padded = np.pad(sound, (0, -len(sound) % FRAME))
+    regions = speech_regions(detector().probabilities(padded), rules=options.regions, samples=len(sound))
+    return [sound[region.start : region.end] for region in regions]
 
 
 def _correctors(lexicon: Lexicon, pieces: Sequence[Stretch]) -> list[NameCorrector]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.errors import MissingError
 from speech.audio import Samples
 from speech.timed_text import TimedText
 
@@ -21,6 +22,18 @@ class SpokenPart:
 class Diarizer(Protocol):
     """Hears a mixed channel region by region, then attributes its text."""
 
+    def meet_rep(self, pieces: Sequence[Samples]) -> None:
+        """Learn for this recording what the rep sounds like, from speech given for that purpose.
+
+        Args:
+            pieces: Regions of the rep's speech alone, each float32 (n,) at 16 kHz.
+
+        Raises:
+            InputError: `speech.enrolment_too_short`.
+            MissingError: This diarizer cannot tell voices apart.
+        """
+        ...
+
     def hear(self, samples: Samples, *, start_ms: int) -> None:
         """Hear one region of speech, float32 (n,) at 16 kHz, which begins at `start_ms` of the recording."""
         ...
@@ -32,6 +45,10 @@ class Diarizer(Protocol):
 
 class OneVoice:
     """What the default installation does with a mix: it does not guess, everything is `speaker_0`."""
+
+    def meet_rep(self, pieces: Sequence[Samples]) -> None:
+        """Say what is missing, because an enrolment that is silently ignored would look like one that failed."""
+        raise MissingError("speech.torch_missing")
 
     def hear(self, samples: Samples, *, start_ms: int) -> None:
         """Nothing is learnt from the sound."""

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from domain.lexicon import LexiconEntry
+from speech.audio import RATE, Samples
 from speech.live import LiveTranscriber, LiveTurn
+from speech.recognizer import HeardWord, Hypothesis
 from speech.testing import LoudnessDetector, ScriptedRecognizer, quiet, tone
 
 
@@ -80,3 +84,63 @@ def test_the_size_of_frames_does_not_change_the_final_text() -> None:
 def test_a_live_call_has_a_role_for_each_channel() -> None:
     with pytest.raises(ValueError, match="role"):
         live(roles=("rep",))
+
+
+class SecondsRecognizer(ScriptedRecognizer):
+    """Hears one word in each second of a window, and remembers how long the windows were."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.lengths_s: list[float] = []
+
+    def recognize(self, windows: Sequence[Samples], *, language: str | None, prompt: str) -> list[Hypothesis]:
+        self.lengths_s += [len(window) / RATE for window in windows]
+        return [
+            Hypothesis(
+                words=tuple(
+                    HeardWord(text=WORDS[at], start_s=at + 0.3, end_s=at + 0.6, probability=0.9)
+                    for at in range(int(len(window) / RATE))
+                ),
+                language="zh",
+                average_log_probability=-0.2,
+            )
+            for window in windows
+        ]
+
+
+WORDS = "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏"
+TWICE = np.concatenate([quiet(0.5), tone(3.0), quiet(2.0), tone(3.0), quiet(2.0)])
+
+
+def test_a_turn_is_heard_with_what_came_before_it_and_repeats_none_of_it() -> None:
+    recognizer = SecondsRecognizer()
+
+    first, second = fed(LiveTranscriber(recognizer, channels=1, detector=LoudnessDetector, partial_every_s=0.0), TWICE)
+
+    assert recognizer.lengths_s[1] > recognizer.lengths_s[0] + 3.0
+    assert first.turn.text == "天地玄。"
+    assert not set(first.turn.text[:-1]) & set(second.turn.text)
+    assert second.turn.start_ms is not None and second.turn.start_ms >= 5000
+
+
+def test_what_is_heard_at_once_is_never_longer_than_whisper_reads() -> None:
+    recognizer = SecondsRecognizer()
+    sound = np.concatenate([part for _ in range(20) for part in (tone(4.0), quiet(1.5))])
+
+    fed(LiveTranscriber(recognizer, channels=1, detector=LoudnessDetector), sound, frame=RATE * 30)
+
+    assert len(recognizer.lengths_s) >= 20
+    assert max(recognizer.lengths_s) <= 28.5
+
+
+def test_whoever_has_fallen_behind_gets_no_partial_turns() -> None:
+    transcriber = live("您好啊", channels=1, partial_every_s=1.0)
+    sound = np.concatenate([quiet(0.2), tone(5.0), quiet(2.0)])
+
+    turns = [
+        turn
+        for at in range(0, len(sound), 1600)
+        for turn in transcriber.feed(sound[None, at : at + 1600], with_partials=False)
+    ]
+
+    assert [one.is_final for one in turns] == [True]

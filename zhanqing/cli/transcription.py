@@ -17,8 +17,14 @@ if TYPE_CHECKING:
     from domain.conversation import Transcript
     from zhanqing.bootstrap import Parts
 
-KEYS = frozenset({"audio", "roles", "lexicon"})
+KEYS = frozenset({"audio", "roles", "lexicon", "enroll"})
 Roles = Annotated[str | None, typer.Option("--roles", metavar="rep,customer", help="各声道是谁。 Who is where.")]
+Enroll = Annotated[
+    Path | None,
+    typer.Option(
+        "--enroll", metavar="REP.wav", help="销售本人的一段声音，用来认单声道里的销售，不保存。 The rep's voice."
+    ),
+]
 LexiconFile = Annotated[Path | None, typer.Option("--lexicon", metavar="FILE.json", help="名称词表。 Names.")]
 
 
@@ -26,6 +32,7 @@ def transcribe(
     audio: Annotated[Path | None, typer.Argument(help="录音文件。 The recording.")] = None,
     roles: Roles = None,
     lexicon: LexiconFile = None,
+    enroll: Enroll = None,
     json_out: JsonOut = None,
     batch: BatchIn = None,
     out: BatchOut = None,
@@ -40,7 +47,8 @@ def transcribe(
         asyncio.run(_transcribe_rows(parts, files))
         return
     ensure_writable(json_out)
-    transcript = _transcribe(parts, Path(subject(audio, "AUDIO")), roles, read_lexicon_file(lexicon), show=True)
+    names = read_lexicon_file(lexicon)
+    transcript = _transcribe(parts, Path(subject(audio, "AUDIO")), roles, names, rep_voice=enroll, show=True)
     if json_out is None:
         print_turns(transcript)
     from wire.documents import dump_transcript
@@ -52,19 +60,24 @@ async def _transcribe_rows(parts: Parts, files: BatchFiles) -> None:
     from wire.documents import dump_transcript
 
     async def answer(row: Row) -> Any:
-        audio = _row_audio(row, files.rows.parent)
+        audio = _row_file(row, "audio", files.rows.parent)
         lexicon = row_lexicon(row, files.rows.parent)
-        transcript = await asyncio.to_thread(_transcribe, parts, audio, row.get("roles"), lexicon)
+        voice = _row_file(row, "enroll", files.rows.parent) if row.get("enroll") else None
+        transcript = await asyncio.to_thread(_transcribe, parts, audio, row.get("roles"), lexicon, rep_voice=voice)
         return dump_transcript(transcript)
 
     await run_batch(files, answer, keys=KEYS, lang=parts.lang)
 
 
-def _transcribe(parts: Parts, audio: Path, roles: Any, lexicon: Lexicon, *, show: bool = False) -> Transcript:
+def _transcribe(
+    parts: Parts, audio: Path, roles: Any, lexicon: Lexicon, *, rep_voice: Path | None = None, show: bool = False
+) -> Transcript:
     from zhanqing.cli.progress import progress_bar
 
     with progress_bar(enabled=show) as on_progress:
-        return parts.transcriber.transcribe(audio, roles=read_roles(roles), lexicon=lexicon, on_progress=on_progress)
+        return parts.transcriber.transcribe(
+            audio, roles=read_roles(roles), lexicon=lexicon, on_progress=on_progress, rep_voice=rep_voice
+        )
 
 
 def read_roles(roles: Any) -> tuple[str, ...] | None:
@@ -100,12 +113,12 @@ def row_lexicon(row: Row, folder: Path) -> Lexicon:
     return read_lexicon_file(_found(Path(given), folder)) if isinstance(given, str) else read_lexicon(given)
 
 
-def _row_audio(row: Row, folder: Path) -> Path:
+def _row_file(row: Row, field: str, folder: Path) -> Path:
     from domain.errors import InputError
 
-    if not isinstance(row.get("audio"), str) or not row["audio"]:
-        raise InputError("zhanqing.row_missing", field="audio")
-    return _found(Path(row["audio"]), folder)
+    if not isinstance(row.get(field), str) or not row[field]:
+        raise InputError("zhanqing.row_missing", field=field)
+    return _found(Path(row[field]), folder)
 
 
 def _found(path: Path, folder: Path) -> Path:
