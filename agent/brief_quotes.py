@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -69,19 +69,16 @@ def _by_cues(task: Task, order: Sequence[str]) -> list[Quote]:
     return quotes
 
 
-def promises_of(task: Task) -> list[Quote]:
-    """Return what our side promised, by signals or, without any, by words."""
+def promises_of(task: Task, *, by: Collection[str] = _OURS) -> list[Quote]:
+    """Return what our side, or who is given, promised or agreed to do, by signals or, without any, by words."""
     quotes = []
     for talk in task.talks:
         for signal in talk.signals:
             source = talk.source(signal.turn_id)
-            ours = signal.kind in (SignalKind.PROMISE, SignalKind.NEXT_STEP) and signal.attributes.get("who") in (
-                REP,
-                "both",
-            )
-            if ours and source is not None:
+            is_task = signal.kind in (SignalKind.PROMISE, SignalKind.NEXT_STEP) and signal.attributes.get("who") in by
+            if is_task and source is not None:
                 quotes.append(Quote(source=source, span=_sentence_at(source.text, signal.start), about="", weight=1.0))
-    if quotes or task.signals:
+    if quotes or task.signals or REP not in by:
         return quotes
     return [
         Quote(source=source, span=span, about="", weight=1.0)

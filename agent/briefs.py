@@ -37,21 +37,21 @@ def draft_brief(task: Task, vectors: Vectors | None) -> Draft:
         return nothing(AbstentionReason.AMBIGUOUS)
     blockers = blockers_of(task)
     sections = (
-        _section("客户背景", [*_background(task), *_told_facts(task, blockers)], "brief.account", "brief.account"),
-        _section("当前卡点", [_said(quote) for quote in blockers[:_MOST_QUOTES]], "brief.talk", "brief.blocker"),
+        _section("客户背景", [*background(task), *told_facts(task, blockers)], "brief.account", "brief.account"),
+        _section("当前卡点", [said_by(quote) for quote in blockers[:_MOST_QUOTES]], "brief.talk", "brief.blocker"),
         _section("所需支持", _support(task, blockers), "brief.talk", "brief.support"),
         _section("隐性需求", _needs(task), "brief.talk", "brief.needs"),
-        _section("策略", _strategies(task, blockers, vectors), "brief.cases", "brief.strategy"),
+        _section("策略", strategies(task, blockers, vectors), "brief.cases", "brief.strategy"),
         _section("导师", _mentors(task), "brief.mentors", "brief.mentors"),
     )
-    return Draft(suggestions=sections, missing=_missing(task))
+    return Draft(suggestions=sections, missing=open_questions(task))
 
 
 def _section(name: str, said: Iterable[DraftSentence], reason: str, step: str) -> DraftSuggestion:
     return DraftSuggestion(tactic=name, sentences=tuple(distinct(list(said))), confidence=0.9, reason=reason, step=step)
 
 
-def _background(task: Task) -> list[DraftSentence]:
+def background(task: Task) -> list[DraftSentence]:
     """State the CRM's fields, a few to a sentence, each with its own citation."""
     by_column = {column_of(source.source_id): source for source in reversed(task.fields)}
     said = [_fields_sentence([by_column[name] for name in group if name in by_column]) for group in _FIELD_ORDER]
@@ -68,11 +68,11 @@ def _fields_sentence(sources: Sequence[Source]) -> DraftSentence | None:
     return DraftSentence(text="，".join(parts) + "。", citations=tuple(cite(one, 0, len(one.text)) for one in sources))
 
 
-def _told_facts(task: Task, blockers: Sequence[Quote]) -> list[DraftSentence]:
+def told_facts(task: Task, blockers: Sequence[Quote]) -> list[DraftSentence]:
     """Return what the customer told of their own side, besides what blocks."""
     taken = {(quote.source.source_id, quote.span.start) for quote in blockers[:_MOST_QUOTES]}
     facts = [
-        _said(quote)
+        said_by(quote)
         for quote in customer_sentences(task)
         if re.search(brief_words()["asks"]["facts"], quote.span.text)
         and not re.search(r"[?？]$", quote.span.text)
@@ -87,10 +87,10 @@ def _support(task: Task, blockers: Sequence[Quote]) -> list[DraftSentence]:
     said: list[DraftSentence] = []
     for quote in blockers:
         if re.search(brief_words()["asks"]["wants"], quote.span.text) or len(said) < 2:
-            spoken = _said(quote)
+            spoken = said_by(quote)
             text = brief_words()["leads"]["support"].format(support=kinds[quote.about], quote=spoken.text)
             said.append(DraftSentence(text=text, citations=spoken.citations))
-    return [*said[:_MOST_QUOTES], *(_said(quote) for quote in promises_of(task)[:3])]
+    return [*said[:_MOST_QUOTES], *(said_by(quote) for quote in promises_of(task)[:3])]
 
 
 def _needs(task: Task) -> list[DraftSentence]:
@@ -116,10 +116,10 @@ def _need_sentence(talk: Talk, signal: Signal) -> DraftSentence | None:
     return DraftSentence(text=text, citations=tuple(citation for one in spoken for citation in one.citations))
 
 
-def _strategies(task: Task, blockers: Sequence[Quote], vectors: Vectors | None) -> list[DraftSentence]:
+def strategies(task: Task, blockers: Sequence[Quote], vectors: Vectors | None) -> list[DraftSentence]:
     """Return what turned similar won deals, one sentence a case, closest to the blockers first."""
     query = " ".join(quote.span.text for quote in blockers[:3]) or task.request.text or task.industry
-    said = []
+    said: list[DraftSentence] = []
     for hit in task.hits:
         case = task.shelf.cases.get(hit.case_id)
         if case is None or hit.outcome is not Outcome.WON:
@@ -148,7 +148,7 @@ def _mentors(task: Task) -> list[DraftSentence]:
     return [mentor_sentence(one, brief_words()["leads"]) for one in find_mentors(wanted, task.shelf, task.hits)]
 
 
-def _missing(task: Task) -> tuple[str, ...]:
+def open_questions(task: Task) -> tuple[str, ...]:
     """Return the names of the questions that the sources leave open."""
     known = {column_of(source.source_id) for source in task.fields}
     labels = {signal.label for signal in task.signals}
@@ -171,5 +171,6 @@ _ASKED_FIELDS = (
 )
 
 
-def _said(quote: Quote) -> DraftSentence:
+def said_by(quote: Quote) -> DraftSentence:
+    """State what somebody said, as theirs."""
     return as_sentence(quote.source, quote.span.start, quote.span.end)

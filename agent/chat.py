@@ -15,16 +15,18 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import StreamWriter
 
 from agent.commands import Step, StepKind, chat_words, read_step, subject_of
-from agent.explaining import explain_lines
 from domain.accounts import Account
 from domain.conversation import Transcript
 from domain.lexicon import Lexicon
-from domain.suggestions import Decision, Envelope, StartedOver, SuggestionKind, VerifiedSentence
+from domain.suggestions import PREPARATIONS, Decision, Envelope, StartedOver, SuggestionKind, VerifiedSentence
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from agent.coach import Around, Coach
+
+
+_PREPARED = {kind.value: kind for kind in PREPARATIONS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +137,18 @@ class CoachChat:
                 rep_id=message.rep_id,
                 key=message.key,
             )
+        prepared = _PREPARED.get(step.kind.value)
+        if prepared is not None:
+            return await self._coach.prepare(
+                message.tenant,
+                prepared,
+                text=step.text,
+                conversations=message.conversations,
+                account=message.account,
+                lexicon=message.lexicon,
+                rep_id=message.rep_id,
+                key=message.key,
+            )
         kind = SuggestionKind.REPLY if step.kind is StepKind.REPLY else SuggestionKind.ASK
         return await self._streamed(kind, message, step.text, writer)
 
@@ -159,4 +173,4 @@ class CoachChat:
         decision = await self._coach.why(tenant, decision_id)
         if number is not None and isinstance(decision, Decision) and number > len(decision.envelope.suggestions):
             return [chat_words("no_such")]
-        return explain_lines(decision)
+        return await self._coach.explain(tenant, decision_id)

@@ -17,7 +17,7 @@ from agent.drafts import Draft, nothing
 from agent.engines import Drafted, Engine, Hear, Heard
 from agent.model_drafts import drafted
 from agent.model_replies import is_whole, read_part, read_reply, reply_schema
-from agent.model_sources import NumberedSources, numbered_sources
+from agent.model_sources import MOST_CHARACTERS, NumberedSources, numbered_sources
 from agent.tasks import Task
 from domain.errors import ModelError
 from domain.suggestions import AbstentionReason, PromptUse
@@ -41,6 +41,7 @@ class ChatEndpoint:
     Attributes:
         timeout_s: Budget of one whole answer, fallback included.
         retries: Tries after the first on 429, 5xx and broken connections, with backoff.
+        source_characters: Most that the model is shown of all sources together; a small one reads slowly.
     """
 
     base_url: str
@@ -49,6 +50,7 @@ class ChatEndpoint:
     timeout_s: float = 20.0
     retries: int = 2
     max_tokens: int = _TOKENS_OUT
+    source_characters: int = MOST_CHARACTERS
 
 
 class ChatEngine:
@@ -77,7 +79,8 @@ class ChatEngine:
         kind = task.request.kind
         if kind.value not in self._prompts.names():
             return await self._fallback.draft(task)
-        writing = _Writing(task=task, prompt=self._prompts.find(kind.value), hear=hear)
+        sources = numbered_sources(task, most_characters=self._endpoint.source_characters)
+        writing = _Writing(task=task, prompt=self._prompts.find(kind.value), hear=hear, sources=sources)
         try:
             async with asyncio.timeout(self._endpoint.timeout_s * (1 - _FALLBACK_SHARE)):
                 await self._write(writing)
@@ -157,16 +160,13 @@ class _Writing:
     task: Task
     prompt: Prompt
     hear: Hear | None
+    sources: NumberedSources
     text: str = ""
     usage: dict[str, int] = field(default_factory=dict)
     has_ended: bool = False
     has_left: bool = False
     draft: Draft = field(default_factory=lambda: nothing(AbstentionReason.NO_EVIDENCE))
     told: dict[int, int] = field(default_factory=dict)
-    sources: NumberedSources = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.sources = numbered_sources(self.task)
 
     def rendered(self) -> RenderedPrompt:
         """The prompt with the task's values."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TypedDict, Unpack
 
 from agent.engines import Engine, ExtractiveEngine
+from agent.explaining import explained
 from agent.graph import build_graph
 from agent.nodes import Parts
 from agent.shelf import Shelves
@@ -129,6 +130,32 @@ class Coach:
             )
         )
 
+    async def prepare(
+        self,
+        tenant: str,
+        kind: SuggestionKind,
+        *,
+        text: str = "",
+        conversations: Sequence[Transcript] = (),
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+        rep_id: str | None = None,
+        key: str = "",
+    ) -> Envelope:
+        """Draft one of the `PREPARATIONS` from a note, conversations or an account."""
+        return await self._run(
+            Request(
+                tenant=tenant,
+                kind=kind,
+                text=text,
+                conversations=tuple(conversations),
+                account=account,
+                lexicon=lexicon,
+                rep_id=rep_id,
+                key=key,
+            )
+        )
+
     async def why(self, tenant: str, decision_id: str) -> Decision | ErasedDecision:
         """Return the record of an earlier decision, from storage alone.
 
@@ -140,6 +167,16 @@ class Coach:
         if decision is None:
             raise NotFoundError("agent.no_decision")
         return decision
+
+    async def explain(self, tenant: str, decision_id: str, *, lang: str = "zh") -> list[str]:
+        """Return the reason of an earlier decision as lines for people, with what became of its sources since.
+
+        Raises:
+            NotFoundError: There is none of that id.
+        """
+        decision = await self.why(tenant, decision_id)
+        async with self._store.read(tenant) as work:
+            return await explained(work, decision, lang)
 
     async def _run(self, request: Request) -> Envelope:
         state = await self._graph.ainvoke({"request": request})

@@ -21,6 +21,10 @@ class StepKind(StrEnum):
     WHY = "why"
     BRIEF = "brief"
     REPLY = "reply"
+    PRACTICE = "practice"
+    FIRST_CALL = "first_call"
+    FOLLOW_UP = "follow_up"
+    SUMMARY = "summary"
     ASK = "ask"
 
 

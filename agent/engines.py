@@ -13,6 +13,8 @@ from typing import Protocol
 from agent.answers import AskEvidence, answer
 from agent.briefs import draft_brief
 from agent.drafts import Draft, DraftSentence
+from agent.outlines import draft_first_call, draft_follow_up, draft_summary
+from agent.practice import draft_practice, risks_of
 from agent.replies import draft_replies
 from agent.tasks import Task
 from agent.tips import draft_tips
@@ -25,6 +27,7 @@ _RULE_FILES = (
     "answer_frames.toml",
     "columns.toml",
     "compliance.toml",
+    "outlines.toml",
     "phrases.toml",
     "polarity.toml",
     "question_words.toml",
@@ -104,6 +107,14 @@ class ExtractiveEngine:
                 return draft_brief(task, self._vectors)
             case SuggestionKind.TIPS:
                 return draft_tips(task, self._vectors)
+            case SuggestionKind.PRACTICE:
+                return draft_practice(task, self._vectors)
+            case SuggestionKind.FIRST_CALL:
+                return draft_first_call(task, risks_of(task))
+            case SuggestionKind.FOLLOW_UP:
+                return draft_follow_up(task, self._vectors)
+            case SuggestionKind.SUMMARY:
+                return draft_summary(task)
 
 
 def rules_in_use(kind: SuggestionKind) -> PromptUse:

@@ -2,24 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from agent.columns import column_of, column_words
 from domain.messages import text
+from domain.sources import SourceStatus
 from domain.suggestions import Decision, ErasedDecision, Suggestion
+from store.work import Work
 
 _SHOWN_PASSAGES = 5
+_ERASED = "█"
+_TOMBSTONES = {
+    SourceStatus.SUPERSEDED: "agent.why_superseded",
+    SourceStatus.RETIRED: "agent.why_retired",
+    SourceStatus.ERASED: "agent.why_source_erased",
+}
+Statuses = Mapping[tuple[str, int], SourceStatus]
 
 
-def explain_lines(decision: Decision | ErasedDecision, lang: str = "zh") -> list[str]:
-    """Return the explanation as lines for people."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """A source that a decision cites and that no longer stands; later suggestions do not use it."""
+
+    source_id: str
+    version: int
+    status: SourceStatus
+
+
+async def explained(work: Work, decision: Decision | ErasedDecision, lang: str = "zh") -> list[str]:
+    """Return the explanation as lines for people, with what became of its sources since."""
+    return explain_lines(decision, lang, tombstones=await tombstones_of(work, decision))
+
+
+async def tombstones_of(work: Work, decision: Decision | ErasedDecision) -> list[Tombstone]:
+    """Return the cited sources that were replaced, withdrawn or erased since, each once."""
+    if isinstance(decision, ErasedDecision):
+        return []
+    cited = [one for said in decision.envelope.suggestions for claim in said.claims for one in claim.citations]
+    sources = await work.sources.cited(cited)
+    found = {}
+    for key in dict.fromkeys((one.source_id, one.version) for one in cited):
+        status = sources[key].status if key in sources else SourceStatus.ERASED
+        if status is not SourceStatus.LIVE:
+            found[key] = Tombstone(source_id=key[0], version=key[1], status=status)
+    return list(found.values())
+
+
+def explain_lines(
+    decision: Decision | ErasedDecision, lang: str = "zh", *, tombstones: Sequence[Tombstone] = ()
+) -> list[str]:
+    """Return the explanation as lines for people; the words of an erased source are not shown."""
     if isinstance(decision, ErasedDecision):
         return [text("agent.why_erased", lang, at=f"{decision.erased_at:%Y-%m-%d %H:%M}", receipt=decision.receipt)]
     return [
         *_inputs(decision, lang),
         *_retrieval(decision, lang),
         *_writer(decision, lang),
-        *_claims(decision, lang),
+        *_claims(decision, {(one.source_id, one.version): one.status for one in tombstones}, lang),
         *_checks(decision, lang),
         *_people(decision, lang),
     ]
@@ -50,22 +90,26 @@ def _writer(decision: Decision, lang: str) -> Iterator[str]:
     )
 
 
-def _claims(decision: Decision, lang: str) -> Iterator[str]:
+def _claims(decision: Decision, gone: Statuses, lang: str) -> Iterator[str]:
     envelope = decision.envelope
     if envelope.abstained:
         yield text("agent.why_abstained", lang, reason=envelope.reason or "")
     for suggestion in envelope.suggestions:
-        yield from _suggestion(suggestion)
+        yield from _suggestion(suggestion, gone, lang)
 
 
-def _suggestion(suggestion: Suggestion) -> Iterator[str]:
+def _suggestion(suggestion: Suggestion, gone: Statuses, lang: str) -> Iterator[str]:
     yield f"【{suggestion.tactic}】{suggestion.why}"
     for claim in suggestion.claims:
-        yield f"  “{claim.text}”"
-        for citation in claim.citations:
+        statuses = [gone.get((one.source_id, one.version)) for one in claim.citations]
+        yield f"  “{claim.text if SourceStatus.ERASED not in statuses else _ERASED}”"
+        for citation, status in zip(claim.citations, statuses, strict=True):
             column = column_words()["case"].get(column_of(citation.source_id), ("",))[0]
             place = f"{citation.title} · {column}" if column else citation.title
-            yield f"    ← {citation.source_id} v{citation.version}（{place}）：{citation.quote}"
+            quote = _ERASED if status is SourceStatus.ERASED else citation.quote
+            yield f"    ← {citation.source_id} v{citation.version}（{place}）：{quote}"
+            if status is not None:
+                yield "      † " + text(_TOMBSTONES[status], lang)
 
 
 def _checks(decision: Decision, lang: str) -> Iterator[str]:

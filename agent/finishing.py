@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from agent.compliance import notes_for
 from agent.drafts import DraftSentence, DraftSuggestion
 from agent.grounding import Gate, SourceKey, Verdict
+from agent.outlines import outline_words
+from agent.practice import TALK_LINES
 from agent.templates import fill_why, templates
 from domain.sources import Source
 from domain.suggestions import Check, Claim, Dropped, DropReason, Suggestion, SuggestionKind
 
-_FOR_CUSTOMERS = frozenset({SuggestionKind.REPLY, SuggestionKind.TIPS})
+_FOR_CUSTOMERS = frozenset(
+    {SuggestionKind.REPLY, SuggestionKind.TIPS, SuggestionKind.PRACTICE, SuggestionKind.FIRST_CALL}
+)
 """Kinds whose words a rep may say to a customer; a brief or an answer is read in the house."""
-_NEW_LINE_KINDS = frozenset({SuggestionKind.BRIEF, SuggestionKind.ASK})
+_ON_ONE_LINE = frozenset({SuggestionKind.REPLY, SuggestionKind.TIPS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +53,22 @@ def finish(
                 dropped.append(Dropped(text=sentence.text, why=verdict.reason or DropReason.NO_SUPPORT))
         if kept or kind is SuggestionKind.BRIEF:
             suggestions.append(_suggestion(f"s{number}", draft, kept, kind, intents))
-    return Finished(suggestions=tuple(suggestions), dropped=tuple(dropped), checks=tuple(checks))
+    left = _three_lines(suggestions) if kind is SuggestionKind.PRACTICE else suggestions
+    return Finished(suggestions=tuple(left), dropped=tuple(dropped), checks=tuple(checks))
+
+
+def _three_lines(suggestions: Sequence[Suggestion]) -> list[Suggestion]:
+    """Keep three talk lines and the risks; with fewer lines there is no practice."""
+    title = outline_words()["sections"]["risks"]
+    lines = [one for one in suggestions if one.tactic != title]
+    if len(lines) < TALK_LINES:
+        return []
+    return [*lines[:TALK_LINES], *(one for one in suggestions if one.tactic == title)]
 
 
 def separator_of(kind: SuggestionKind) -> str:
     """Return what stands between two sentences of a suggestion."""
-    return "\n" if kind in _NEW_LINE_KINDS else ""
+    return "" if kind in _ON_ONE_LINE else "\n"
 
 
 def _suggestion(

@@ -170,6 +170,12 @@ def _folded(text: str) -> str:
 
 
 def _turned_round(claim: str, evidence: Sequence[Evidence]) -> str | None:
-    contexts = [Context(text=one.context, by_customer=one.source.speaker == CUSTOMER) for one in evidence]
+    # A title that is named as a title says which case is meant, whatever words it is made of.
+    titles = [one for one in evidence if f"《{one.citation.quote}》" in claim]
+    for one in titles:
+        claim = claim.replace(f"《{one.citation.quote}》", "")
+    contexts = [
+        Context(text=one.context, by_customer=one.source.speaker == CUSTOMER) for one in evidence if one not in titles
+    ]
     flip = find_flip(claim, contexts)
     return None if flip is None else f"{flip.kind}:{flip.word}"

@@ -15,7 +15,7 @@ from language.pii import mask
 from language.sentences import sentences
 
 _CASES_SHOWN = 4
-_MOST_CHARACTERS = 6000
+MOST_CHARACTERS = 6000
 """Of all sources together: about 4,000 tokens of Chinese."""
 
 
@@ -27,7 +27,7 @@ class NumberedSources:
     shown: Sequence[Mapping[str, str]]
 
 
-def numbered_sources(task: Task) -> NumberedSources:
+def numbered_sources(task: Task, *, most_characters: int = MOST_CHARACTERS) -> NumberedSources:
     """Number this customer's sentences first, then those of the nearest cases, as far as the budget goes.
 
     Personal data is masked, and sentences that give orders are not shown at all.
@@ -38,7 +38,7 @@ def numbered_sources(task: Task) -> NumberedSources:
     for source, start, end in _spans(task):
         text = source.text[start:end]
         used += len(text)
-        if used > _MOST_CHARACTERS:
+        if used > most_characters:
             break
         number = f"S{len(shown) + 1}"
         citations[number] = cite(source, start, end)

@@ -50,10 +50,10 @@ def draft_replies(task: Task, vectors: Vectors | None) -> Draft:
     if not re.search(r"[A-Za-z一-鿿]", text):
         return nothing(AbstentionReason.AMBIGUOUS)
     intents = [intent.value for intent in task.intents]
-    candidates = _candidates(task, vectors, intents)
+    candidates = candidates_for(task, vectors, intents)
     if not candidates:
         return nothing(AbstentionReason.NO_EVIDENCE, missing=("facts",))
-    chosen = _choose(candidates)
+    chosen = choose(candidates)
     topics = topics_raised(text, intents, rivals=_rivals(task))
     replies: list[DraftSuggestion] = []
     free = _not_cores(candidates, chosen)
@@ -65,7 +65,8 @@ def draft_replies(task: Task, vectors: Vectors | None) -> Draft:
     return Draft(suggestions=tuple(replies), notes=notes)
 
 
-def _candidates(task: Task, vectors: Vectors | None, intents: Sequence[str]) -> list[Candidate]:
+def candidates_for(task: Task, vectors: Vectors | None, intents: Sequence[str]) -> list[Candidate]:
+    """Return everything that may be said to this customer, best first."""
     lines, case_scores = _lines(task)
     if not lines:
         return []
@@ -150,7 +151,7 @@ def _foreign_words(line: Line, task: Task) -> float:
     return min(_MOST_FOREIGN, _FOREIGN_WORD * len(words))
 
 
-def _choose(candidates: Sequence[Candidate]) -> list[tuple[str, Candidate]]:
+def choose(candidates: Sequence[Candidate]) -> list[tuple[str, Candidate]]:
     """Pick the best candidates, each with a tactic that no other has; another case is worth a little."""
     chosen: list[tuple[str, Candidate]] = []
     while len(chosen) < MOST_REPLIES:

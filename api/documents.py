@@ -151,6 +151,15 @@ class BriefBody(Body):
     conversation_ids: list[Identifier] = Field(default=[], max_length=50)
 
 
+class PreparationBody(BriefBody):
+    """What to prepare, for whom, and from what."""
+
+    kind: Literal["practice", "first_call", "follow_up", "summary"] = Field(
+        description="Three talk lines with risks, a first-call outline, a follow-up plan, or a summary for the CRM."
+    )
+    text: str = Field(default="", max_length=20_000, description="A note: what the talk is about.")
+
+
 class FeedbackBody(Body):
     """What a human did with a suggestion."""
 

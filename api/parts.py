@@ -16,7 +16,7 @@ from api.rate_limit import RateLimiter
 from domain.accounts import Account, Deal
 from domain.conversation import Transcript
 from domain.lexicon import Lexicon
-from domain.suggestions import Envelope, StreamEvent
+from domain.suggestions import Envelope, StreamEvent, SuggestionKind
 from retrieval.results import LibrarySearch
 from speech.live import LiveTranscriber
 from store.sealing import Sealer
@@ -93,6 +93,20 @@ class Coach(Protocol):
         rep_id: str | None = None,
     ) -> Envelope:
         """Draft the brief of a customer."""
+        ...
+
+    async def prepare(
+        self,
+        tenant: str,
+        kind: SuggestionKind,
+        *,
+        text: str = "",
+        conversations: Sequence[Transcript] = (),
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+        rep_id: str | None = None,
+    ) -> Envelope:
+        """Draft talk lines, a first-call outline, a follow-up plan or a summary."""
         ...
 
 

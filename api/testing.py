@@ -69,7 +69,7 @@ class QuotingCoach:
     ) -> Envelope:
         """Answer a question."""
         self.asked.append({"text": text, "conversation": conversation, "deal": deal, "account": account})
-        return await self._say(tenant, SuggestionKind.ASK, abstain="没有" in text, rep_id=rep_id)
+        return await self._say(tenant, SuggestionKind.ASK, abstain="没有" in text, about=_about(account, rep_id))
 
     async def reply(
         self,
@@ -84,7 +84,7 @@ class QuotingCoach:
     ) -> Envelope:
         """Recommend a reply."""
         self.asked.append({"text": text, "conversation": conversation, "deal": deal, "account": account})
-        return await self._say(tenant, SuggestionKind.REPLY, abstain="没有" in text, rep_id=rep_id)
+        return await self._say(tenant, SuggestionKind.REPLY, abstain="没有" in text, about=_about(account, rep_id))
 
     async def brief(
         self,
@@ -97,7 +97,22 @@ class QuotingCoach:
     ) -> Envelope:
         """Draft a brief."""
         self.asked.append({"conversations": list(conversations), "account": account})
-        return await self._say(tenant, SuggestionKind.BRIEF, abstain=False, rep_id=rep_id)
+        return await self._say(tenant, SuggestionKind.BRIEF, abstain=False, about=_about(account, rep_id))
+
+    async def prepare(
+        self,
+        tenant: str,
+        kind: SuggestionKind,
+        *,
+        text: str = "",
+        conversations: Sequence[Transcript] = (),
+        account: Account | None = None,
+        lexicon: Lexicon = (),
+        rep_id: str | None = None,
+    ) -> Envelope:
+        """Prepare something for a talk."""
+        self.asked.append({"kind": kind, "text": text, "conversations": list(conversations), "account": account})
+        return await self._say(tenant, kind, abstain=False, about=_about(account, rep_id))
 
     def stream_ask(self, tenant: str, text: str, **around: Any) -> AsyncIterator[StreamEvent]:
         """Answer a question sentence by sentence."""
@@ -107,7 +122,7 @@ class QuotingCoach:
         """Recommend a reply sentence by sentence."""
         return _streamed(self.reply(tenant, text, **around))
 
-    async def _say(self, tenant: str, kind: SuggestionKind, *, abstain: bool, rep_id: str | None) -> Envelope:
+    async def _say(self, tenant: str, kind: SuggestionKind, *, abstain: bool, about: dict[str, object]) -> Envelope:
         if self._failure is not None:
             raise self._failure
         decision_id = new_id("d", self._store.clock())
@@ -131,7 +146,7 @@ class QuotingCoach:
                 reason="没有找到依据，请补充资料。" if abstain else None,
                 reason_code=AbstentionReason.NO_EVIDENCE if abstain else None,
             )
-            await work.decisions.append(_decision(envelope, rep_id))
+            await work.decisions.append(_decision(envelope, about))
         return envelope
 
 
@@ -217,7 +232,11 @@ async def client_of(parts: TestParts, **headers: str) -> AsyncIterator[httpx.Asy
         yield client
 
 
-def _decision(envelope: Envelope, rep_id: str | None) -> Decision:
+def _about(account: Account | None, rep_id: str | None) -> dict[str, object]:
+    return {"rep_id": rep_id, "account_id": account.account_id if account else None}
+
+
+def _decision(envelope: Envelope, about: dict[str, object]) -> Decision:
     return Decision(
         decision_id=envelope.decision_id,
         envelope=envelope,
@@ -226,5 +245,5 @@ def _decision(envelope: Envelope, rep_id: str | None) -> Decision:
         engine=envelope.engine,
         prompt=PromptUse(name="reply", version="1", sha256="0" * 64),
         checks=(),
-        context={"rep_id": rep_id},
+        context=about,
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from agent.exports import ExportFormat, export
 from api.callers import SECURED, Caller, Reader, Rep
 from api.documents import FeedbackBody, Identifier, Page, answer
-from api.errors import documented
+from api.errors import documented, language_of
 from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit
 from api.parts import parts_of
@@ -53,6 +55,23 @@ async def list_decisions(
 async def get_decision(request: Request, caller: Reader, decision_id: str) -> JSONResponse:
     """Return a decision with all that is needed to say why, or what is left after an erasure."""
     return answer(dump(await _seen(request, caller, decision_id)))
+
+
+@router.get(
+    "/decisions/{decision_id}/export",
+    response_class=Response,
+    responses={**documented(404), 200: {"content": {form.media_type: {} for form in ExportFormat}}},
+)
+async def export_decision(
+    request: Request, caller: Reader, decision_id: str, form: Annotated[ExportFormat, Query(alias="format")]
+) -> Response:
+    """Return what was suggested as a file with the AI label and the AIGC metadata."""
+    decision = await _seen(request, caller, decision_id)
+    if isinstance(decision, ErasedDecision):
+        raise NotFoundError("store.no_decision")
+    content = await asyncio.to_thread(export, decision.envelope, form, lang=language_of(request))
+    kept_as = {"content-disposition": f'attachment; filename="{decision.decision_id}.{form.value}"'}
+    return Response(content, media_type=form.media_type, headers=kept_as)
 
 
 @router.post("/decisions/{decision_id}/feedback", status_code=204, responses=documented(400, 404, 409))

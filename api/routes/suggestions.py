@@ -8,7 +8,7 @@ from typing import TypedDict
 from fastapi import APIRouter, Request, Response
 
 from api.callers import SECURED, Caller, Rep
-from api.documents import AskBody, BriefBody, answer
+from api.documents import AskBody, BriefBody, PreparationBody, answer
 from api.errors import documented, language_of, status_of
 from api.events import Event, stream, wants_events, with_heartbeats
 from api.fields import refuse_foreign
@@ -19,7 +19,7 @@ from domain.accounts import Account, Deal
 from domain.conversation import Transcript
 from domain.errors import InputError, NotFoundError, ZhanqingError
 from domain.lexicon import Lexicon
-from domain.suggestions import Envelope, StartedOver, StreamEvent, VerifiedSentence
+from domain.suggestions import Envelope, StartedOver, StreamEvent, SuggestionKind, VerifiedSentence
 from store.webhooks import WebhookEvent
 from store.work import Work
 from wire.documents import dump
@@ -34,6 +34,15 @@ class Surroundings(TypedDict):
 
     conversation: Transcript | None
     deal: Deal | None
+    account: Account | None
+    lexicon: Lexicon
+    rep_id: str | None
+
+
+class Material(TypedDict):
+    """What something is drafted from."""
+
+    conversations: list[Transcript]
     account: Account | None
     lexicon: Lexicon
     rep_id: str | None
@@ -62,19 +71,25 @@ async def reply(request: Request, caller: Rep, body: AskBody) -> Response:
 @router.post("/briefs", responses=_ANSWERS)
 async def brief(request: Request, caller: Rep, body: BriefBody) -> Response:
     """Draft the 战情简报 of a customer."""
-    async with parts_of(request).store.read(caller.tenant) as work:
-        stored = [await _conversation(work, caller, each) for each in body.conversation_ids]
-        given = [await _given(work, caller, each) for each in body.conversations]
-        account = body.account or (await _account(work, body.account_id) if body.account_id else None)
-        await _refuse_foreign(request, work, caller, account, None)
-        lexicon = await work.lexicons.all()
-    conversations = [*given, *stored]
-    if account is None and not conversations:
+    about = await _material(request, caller, body)
+    if about["account"] is None and not about["conversations"]:
         raise InputError("api.nothing_to_say")
     coach = await coach_of(request)
-    drafted = coach.brief(
-        caller.tenant, conversations=conversations, account=account, lexicon=lexicon, rep_id=caller.rep_id
-    )
+    return await _drafted(request, caller, coach.brief(caller.tenant, **about))
+
+
+@router.post("/preparations", responses=_ANSWERS)
+async def prepare(request: Request, caller: Rep, body: PreparationBody) -> Response:
+    """Draft talk lines for practice, a first-call outline, a follow-up plan, or a summary for the CRM."""
+    about = await _material(request, caller, body)
+    if about["account"] is None and not about["conversations"] and not body.text.strip():
+        raise InputError("api.nothing_to_say")
+    coach = await coach_of(request)
+    kind = SuggestionKind(body.kind)
+    return await _drafted(request, caller, coach.prepare(caller.tenant, kind, text=body.text, **about))
+
+
+async def _drafted(request: Request, caller: Caller, drafted: Awaitable[Envelope]) -> Response:
     if wants_events(request):
         return stream(_events(request, caller, _by_sentence(drafted)))
     return await _told(request, caller, await drafted)
@@ -119,6 +134,17 @@ async def _tell(request: Request, caller: Caller, envelope: Envelope) -> None:
     data = {"decision_id": envelope.decision_id, "kind": envelope.kind.value, "abstained": envelope.abstained}
     async with parts_of(request).store.begin(caller.tenant) as work:
         await work.webhooks.emit(WebhookEvent.SUGGESTION_CREATED, data)
+
+
+async def _material(request: Request, caller: Caller, body: BriefBody) -> Material:
+    """Bring together the conversations and the account that a request sends or names."""
+    async with parts_of(request).store.read(caller.tenant) as work:
+        stored = [await _conversation(work, caller, each) for each in body.conversation_ids]
+        given = [await _given(work, caller, each) for each in body.conversations]
+        account = body.account or (await _account(work, body.account_id) if body.account_id else None)
+        await _refuse_foreign(request, work, caller, account, None)
+        lexicon = await work.lexicons.all()
+    return Material(conversations=[*given, *stored], account=account, lexicon=lexicon, rep_id=caller.rep_id)
 
 
 async def _surroundings(request: Request, caller: Caller, body: AskBody) -> Surroundings:

@@ -28,6 +28,11 @@ def line(text: str, *, thread: str = "t1", tenant: str = "default") -> ChatMessa
         ("他说太贵了咋回", StepKind.REPLY, "太贵了"),
         ("王总问能不能三周上线，怎么回？", StepKind.REPLY, "能不能三周上线"),
         ("案例 老设备联网", StepKind.ASK, "老设备联网"),
+        ("要点 客户嫌上线太慢", StepKind.PRACTICE, "客户嫌上线太慢"),
+        ("首电提纲", StepKind.FIRST_CALL, ""),
+        ("跟进计划", StepKind.FOLLOW_UP, ""),
+        ("下一步咋跟？", StepKind.FOLLOW_UP, ""),
+        ("纪要", StepKind.SUMMARY, ""),
         ("轴承厂那单谁负责的？", StepKind.ASK, "轴承厂那单谁负责的？"),
     ],
 )
@@ -92,3 +97,12 @@ async def test_the_same_key_gets_the_same_answer(coach: Coach) -> None:
     first, again = await chat.say(message), await chat.say(message)
     assert first.envelope is not None and again.envelope is not None
     assert first.envelope.decision_id == again.envelope.decision_id
+
+
+async def test_a_preparation_can_be_asked_for_in_the_chat(coach: Coach) -> None:
+    chat = CoachChat(coach, InMemorySaver())
+    answer = await chat.say(line("要点 客户嫌四周上线太长，还担心老设备接不上"))
+    why = await chat.say(line("为什么 1"))
+    assert answer.envelope is not None
+    assert answer.envelope.kind == "practice"
+    assert any("case:" in one for one in why.lines)

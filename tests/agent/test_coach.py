@@ -192,3 +192,16 @@ async def test_what_a_brief_does_not_know_it_asks(coach: Coach, tenant: str) -> 
 async def test_a_brief_about_nobody_is_ambiguous(coach: Coach, tenant: str) -> None:
     envelope = await coach.brief(tenant, conversations=[])
     assert envelope.reason_code is AbstentionReason.AMBIGUOUS
+
+
+async def test_a_decision_shows_what_became_of_its_sources(coach: Coach, store: Store, tenant: str) -> None:
+    envelope = await coach.ask(tenant, QUESTION)
+    async with store.begin(tenant) as work:
+        await library.retire(work, ["C-0007"], by="testing")
+    retired = "\n".join(await coach.explain(tenant, envelope.decision_id))
+    async with store.begin(tenant) as work:
+        await work.sources.erase_many(["case:C-0007:result"])
+    erased = "\n".join(await coach.explain(tenant, envelope.decision_id))
+    assert ("†" in retired, "下架" in retired, "13天" in retired) == (True, True, True)
+    assert ("删除" in erased, "13天" in erased) == (True, False)
+    assert "†" not in "\n".join(await coach.explain(tenant, (await coach.ask(tenant, "你好吗")).decision_id))

@@ -136,3 +136,13 @@ def test_weights_over_meaning_are_used_only_with_the_encoder_they_were_fitted_wi
     assert scorer.score("四周能上线。", ["四周可以上线"]) == words_only.score("四周能上线。", ["四周可以上线"])
     with pytest.raises(ValueError, match="another encoder"):
         SupportScorer(other, model=shipped_model("overlap_and_meaning"))
+
+
+def test_the_words_of_a_named_title_turn_nothing_round() -> None:
+    title = source("三甲医院被口头承诺，没做到丢了二期", source_id="case:C-1:title")
+    blocker = source("销售当场口头答应两周上线。", source_id="case:C-1:blocker")
+    said = DraftSentence(text=f"《{title.text}》的卡点：{blocker.text}", citations=(whole(title), whole(blocker)))
+    sources = {(one.source_id, one.version): one for one in (title, blocker)}
+    assert GATE.judge(said, sources).is_grounded
+    turned = DraftSentence(text=f"《{title.text}》的卡点：销售没有口头答应两周上线。", citations=said.citations)
+    assert not GATE.judge(turned, sources).is_grounded

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import httpx
 import pytest
 
+from agent.exports import ExportFormat, read_aigc
 from api.events import with_heartbeats
 from api.testing import TALK, QuotingCoach, SetSearch, TestParts, client_of, key_for
 from domain.cases import CaseHit, Outcome, Passage, PassageHit
@@ -294,3 +295,26 @@ async def test_a_restart_is_an_event(parts: TestParts, coach: QuotingCoach, key:
         answered = await client.post("/v1/ask", json={"text": "太贵了"})
     assert answered.text.startswith("event: restart\n")
     assert "event: result\n" in answered.text
+
+
+async def test_a_preparation_is_an_envelope_of_its_kind(client: httpx.AsyncClient, coach: QuotingCoach) -> None:
+    answered = await client.post("/v1/preparations", json={"kind": "practice", "text": "客户嫌上线太慢"})
+    assert (answered.status_code, answered.json()["kind"]) == (200, "practice")
+    assert coach.asked[0]["text"] == "客户嫌上线太慢"
+
+
+async def test_a_preparation_about_nothing_is_refused(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/v1/preparations", json={"kind": "summary"})).status_code == 422
+
+
+@pytest.mark.parametrize("form", ["md", "html", "docx"])
+async def test_a_suggestion_is_exported_with_its_label(form: str, client: httpx.AsyncClient) -> None:
+    envelope = (await client.post("/v1/briefs", json={"account": {"name": "华星"}})).json()
+    answered = await client.get(f"/v1/decisions/{envelope['decision_id']}/export", params={"format": form})
+    assert answered.status_code == 200
+    assert asdict(read_aigc(answered.content, ExportFormat(form))) == envelope["aigc"]
+
+
+async def test_an_unknown_form_or_decision_is_refused(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/v1/decisions/d-none/export", params={"format": "md"})).status_code == 404
+    assert (await client.get("/v1/decisions/d-none/export", params={"format": "pdf"})).status_code == 422

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from zhanqing.cli.output import STDOUT, ensure_writable, read_json, say, write_j
 from zhanqing.cli.trust import run_opened
 
 if TYPE_CHECKING:
+    from agent.exports import ExportFormat
     from domain.accounts import Account, Deal
     from domain.conversation import Transcript
     from domain.suggestions import Envelope
@@ -24,6 +26,21 @@ if TYPE_CHECKING:
 
 ASK_KEYS = frozenset({"text", "conversation", "deal", "account", "lexicon"})
 BRIEF_KEYS = frozenset({"account", "conversations", "lexicon"})
+ExportTo = Annotated[
+    Path | None,
+    typer.Option("--export", metavar="OUT", help="另存为 .md、.html 或 .docx。 Also as Markdown, HTML or Word."),
+]
+
+
+class Preparation(StrEnum):
+    """What can be prepared."""
+
+    PRACTICE = "practice"
+    FIRST_CALL = "first-call"
+    FOLLOW_UP = "follow-up"
+    SUMMARY = "summary"
+
+
 AccountFile = Annotated[Path | None, typer.Option("--account", metavar="ACCOUNT.json", help="客户资料。 The customer.")]
 
 
@@ -80,6 +97,7 @@ def brief(
         list[Path] | None, typer.Option("--conversation", metavar="FILE", help="对话 JSON，可多个。 Conversations.")
     ] = None,
     account: AccountFile = None,
+    export_to: ExportTo = None,
     json_out: JsonOut = None,
     batch: BatchIn = None,
     out: BatchOut = None,
@@ -88,6 +106,7 @@ def brief(
 ) -> None:
     """起草战情简报，每句有出处。 Draft a deal brief, every sentence cited."""
     ensure_writable(json_out)
+    form = _form_of(export_to)
 
     async def draft(parts: Parts) -> None:
         if files := batch_files(batch, out):
@@ -97,7 +116,41 @@ def brief(
             raise InputError("zhanqing.no_subject", what="--conversation FILE")
         talks = tuple(_transcript_file(path) for path in conversations or ())
         customer = read_account_file(account)
-        _show(await parts.coach.brief(tenant, conversations=talks, account=customer), json_out, parts.lang)
+        envelope = await parts.coach.brief(tenant, conversations=talks, account=customer)
+        _show(envelope, json_out, parts.lang)
+        _export(envelope, export_to, form, parts.lang)
+
+    run_opened(lang, draft)
+
+
+def prepare(
+    kind: Annotated[Preparation, typer.Argument(help="要点、首电、跟进、纪要。 What to prepare.")],
+    note: Annotated[str, typer.Argument(metavar="[TEXT]", help="情况说明。 What it is about.")] = "",
+    conversations: Annotated[
+        list[Path] | None, typer.Option("--conversation", metavar="FILE", help="对话 JSON，可多个。 Conversations.")
+    ] = None,
+    account: AccountFile = None,
+    export_to: ExportTo = None,
+    json_out: JsonOut = None,
+    tenant: Tenant = "default",
+    lang: Lang = None,
+) -> None:
+    """准备一次沟通，或整理沟通纪要。 Prepare a talk, or sum one up, every sentence cited."""
+    from domain.suggestions import SuggestionKind
+
+    ensure_writable(json_out)
+    form = _form_of(export_to)
+    if not note.strip() and not conversations and account is None:
+        raise InputError("zhanqing.no_subject", what="TEXT")
+
+    async def draft(parts: Parts) -> None:
+        talks = tuple(_transcript_file(path) for path in conversations or ())
+        chosen = SuggestionKind(kind.value.replace("-", "_"))
+        envelope = await parts.coach.prepare(
+            tenant, chosen, text=note, conversations=talks, account=read_account_file(account)
+        )
+        _show(envelope, json_out, parts.lang)
+        _export(envelope, export_to, form, parts.lang)
 
     run_opened(lang, draft)
 
@@ -216,3 +269,28 @@ def _show(envelope: Envelope, json_out: str | None, lang: str) -> None:
     if json_out != STDOUT:
         print_envelope(envelope, lang)
     write_json(json_out, _json(envelope))
+
+
+def _form_of(path: Path | None) -> ExportFormat | None:
+    """Return the form that a file's suffix names, before anything is drafted.
+
+    Raises:
+        InputError: The suffix names none, or the file cannot be written.
+    """
+    from agent.exports import ExportFormat
+
+    if path is None:
+        return None
+    ensure_writable(str(path))
+    try:
+        return ExportFormat(path.suffix.removeprefix(".").lower())
+    except ValueError as error:
+        raise InputError("zhanqing.bad_export", suffix=path.suffix or path.name) from error
+
+
+def _export(envelope: Envelope, path: Path | None, form: ExportFormat | None, lang: str) -> None:
+    from agent.exports import export
+
+    if path is not None and form is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(export(envelope, form, lang=lang))

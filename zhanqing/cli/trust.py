@@ -45,15 +45,16 @@ def why(
     """解释一条建议从何而来。 Explain where a suggestion came from, from stored data alone."""
 
     async def explain(parts: Parts) -> None:
-        from agent.explaining import explain_lines
+        from agent.explaining import explained
         from wire.documents import dump
 
         async with parts.store.read(tenant) as work:
             decision = await work.decisions.get(decision_id)
-        if decision is None:
-            raise NotFoundError("zhanqing.no_decision")
+            if decision is None:
+                raise NotFoundError("zhanqing.no_decision")
+            lines = await explained(work, decision, parts.lang)
         if json_out != STDOUT:
-            say("\n".join(explain_lines(decision, parts.lang)))
+            say("\n".join(lines))
         write_json(json_out, dump(decision))
 
     run_opened(lang, explain)
