@@ -1,8 +1,8 @@
 """Promises that were made to a customer and that the CRM does not know of.
 
 A promise is known when one CRM text says the same: it has every number and date of the promise, and at
-least half of the promise's word pieces (pairs of neighbouring characters, empty words left out). Numbers decide first: a
-promise of six weeks is not known from a note of eight.
+least half of the word pieces of the promise (pairs of neighbouring characters, empty words left out). Numbers
+decide first: a promise of six weeks is not known from a note of eight.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from domain.errors import NotFoundError
 from store.ids import new_id
@@ -66,6 +66,10 @@ class Access(Repository):
             )
             for row in rows
         ]
+
+    async def forget(self, before: datetime) -> int:
+        """Remove events from before a time; say how many."""
+        return await self._changed(delete(AccessRow).where(AccessRow.at < before))
 
     async def grant(
         self, rep_id: str, *, object_kind: str, object_id: str, ends_at: datetime, granted_by: str, why: str

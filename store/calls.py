@@ -175,7 +175,13 @@ class Calls(Repository):
         call = await self.existing(call_id)
         if call.job_id is not None:
             await Jobs(self._scope).cancel(call.job_id)
-        await self._set(call_id, blob_hash=None, erased_at=self._now())
+        await self._set(call_id, erased_at=self._now())
+        await self.drop_recording(call_id)
+
+    async def drop_recording(self, call_id: str) -> None:
+        """Remove a call's audio, unless another call has the very same; what was made of it stays."""
+        call = await self.existing(call_id)
+        await self._set(call_id, blob_hash=None)
         self._blobs.drop_scratch(call_id)
         shared = select(CallRow.call_id).where(CallRow.blob_hash == call.blob_hash)
         if call.blob_hash is not None and await self._session.scalar(shared) is None:

@@ -7,6 +7,7 @@ from functools import cached_property
 from store.access import Access
 from store.accounts import Accounts, Deals
 from store.adoptions import Adoptions
+from store.audits import Audits
 from store.blobs import BlobFolder, Blobs
 from store.calls import Calls
 from store.cases import Cases
@@ -191,6 +192,11 @@ class Work:
     def webhooks(self) -> Webhooks:
         """Subscriptions and their deliveries."""
         return Webhooks(self.scope, self._sealer)
+
+    @cached_property
+    def audits(self) -> Audits:
+        """The auditor's questions."""
+        return Audits(self.scope)
 
     @cached_property
     def trust(self) -> Trust:

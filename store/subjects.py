@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select, update
 
 from domain.errors import NotFoundError
 from domain.sources import SourceKind, account_source_id, deal_source_id, safe_part
@@ -26,8 +26,23 @@ from store.documents import Documents
 from store.ids import new_id
 from store.scope import Repository, Scope
 from store.sources import Sources
-from store.tables import AccountRow, CallRow, ConversationRow, DealRow, IdempotencyRow, ReceiptRow
+from store.tables import (
+    AccountRow,
+    CallRow,
+    ConversationRow,
+    DealRow,
+    DecisionContextRow,
+    DecisionRow,
+    ExternalIdRow,
+    IdempotencyRow,
+    InboxRow,
+    ReceiptRow,
+)
+from store.tables_chats import ChatAnswerRow
 from wire.documents import dump, dump_transcript
+
+RETENTION = "retention"
+"""Who erases, and whose right it is, when the time to keep something is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,9 +167,30 @@ class Subjects(Repository):
             if any(person["id"] == participant for person in each.document.get("participants", ()))
         ]
 
+    async def expire(self, before: datetime, *, limit: int) -> Receipt | None:
+        """Erase conversations and calls from before a time, the oldest first, with what was said on them.
+
+        Returns:
+            The receipt; None when there was nothing that old.
+        """
+        talk, call = ConversationRow, CallRow
+        old_talks = select(talk.conversation_id).where(talk.created_at < before, talk.erased_at.is_(None))
+        old_calls = select(call.call_id).where(call.created_at < before, call.erased_at.is_(None))
+        found = Belongings(
+            accounts=(),
+            deals=(),
+            conversations=tuple(await self._session.scalars(old_talks.order_by(talk.created_at).limit(limit))),
+            calls=tuple(await self._session.scalars(old_calls.order_by(call.created_at).limit(limit))),
+            consents=(),
+        )
+        if found.is_nothing:
+            return None
+        return await self._erase("expire", RETENTION, RETENTION, found, with_records=False)
+
     async def _erase(self, action: str, subject: str, by: str, found: Belongings, *, with_records: bool) -> Receipt:
         source_ids = await self._source_ids(found, with_records=with_records)
-        cited_in = await Decisions(self._scope).citing(source_ids)
+        citing = await Decisions(self._scope).citing(source_ids)
+        cited_in = sorted({*citing, *await self._decided_about(subject if with_records else None, found)})
         receipt = await self._receipt(action, subject, by, _counts(found, len(cited_in)))
         for call_id in found.calls:
             await Calls(self._scope, self._blobs).erase(call_id)
@@ -165,10 +201,30 @@ class Subjects(Repository):
         for decision_id in cited_in:
             await Decisions(self._scope).erase_payload(decision_id, receipt.receipt_id)
         await self._session.execute(delete(IdempotencyRow))  # kept answers may quote what was just erased
+        await self._forget_chats(cited_in)
         if with_records:
             await self._session.execute(delete(DealRow).where(DealRow.record_id.in_(found.deals)))
             await self._session.execute(delete(AccountRow).where(AccountRow.record_id.in_(found.accounts)))
+            theirs = ExternalIdRow.object_id.in_((*found.accounts, *found.deals))
+            await self._session.execute(delete(ExternalIdRow).where(theirs))
         return receipt
+
+    async def _decided_about(self, subject: str | None, found: Belongings) -> list[str]:
+        """Decisions about what was found that cite none of it: an abstention quotes its question all the same.
+
+        A withdrawal (`subject` is None) leaves alone what is about the CRM's own records.
+        """
+        about, link = DecisionContextRow, DecisionRow
+        same = (link.tenant_id == about.tenant_id) & (link.index == about.index)
+        theirs: ColumnElement[bool] = about.conversation_id.in_(found.conversations)
+        if subject is not None:
+            theirs = or_(theirs, about.account_id == subject, about.deal_id.in_(found.deals))
+        return list(await self._session.scalars(select(link.decision_id).join(about, same).where(theirs)))
+
+    async def _forget_chats(self, decision_ids: Sequence[str]) -> None:
+        """Remove shown answers that said what is erased, and the words of messages that were worked on."""
+        await self._session.execute(delete(ChatAnswerRow).where(ChatAnswerRow.decision_id.in_(decision_ids)))
+        await self._session.execute(update(InboxRow).where(InboxRow.done_at.is_not(None)).values(payload={}))
 
     async def _source_ids(self, found: Belongings, *, with_records: bool = True) -> list[str]:
         """Every source of what was found; a withdrawal leaves the CRM's own records alone."""

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from api.app import create_app
 from api.chat_door import ChatDoor
@@ -16,8 +17,10 @@ from api.console.options import ConsoleOptions, OidcOptions
 from api.parts import ApiLimits
 from api.rate_limit import MemoryRateLimiter
 from domain.errors import InputError
+from retrieval.keeping import IndexKeeper
 from store.webhook_urls import WebhookUrls
 from zhanqing.chats.desk import ChatDesk
+from zhanqing.chats.pushes import PushRules
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from zhanqing.settings import Settings
     from zhanqing.worker.broker import BrokerWorker
     from zhanqing.worker.inprocess import InProcessWorker
+    from zhanqing.worker.retention import RetentionKeeper
     from zhanqing.worker.runs import JobRunner
 
 
@@ -100,6 +104,8 @@ def make_app(parts: Parts) -> FastAPI:
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(worker.run()) for worker in workers]
             hosting = group.create_task(served.desk.host().run())
+            keeping = group.create_task(IndexKeeper(parts.store, lambda: parts.search).run())
+            expiring = group.create_task(_retention(parts).run()) if workers else None
             try:
                 yield
             finally:
@@ -107,6 +113,9 @@ def make_app(parts: Parts) -> FastAPI:
                     worker.stop()
                 await asyncio.gather(*running)
                 hosting.cancel()
+                keeping.cancel()
+                if expiring is not None:
+                    expiring.cancel()
         await served.desk.close()
 
     return create_app(served, lifespan=at_work)
@@ -129,6 +138,13 @@ def make_workers(parts: Parts, desk: ChatDesk) -> list[InProcessWorker | BrokerW
     return workers
 
 
+def _retention(parts: Parts) -> RetentionKeeper:
+    from zhanqing.worker.retention import RetentionKeeper
+
+    chosen = parts.settings.retention
+    return RetentionKeeper(parts.store, chosen.policy, every_s=chosen.sweep_s)
+
+
 async def run_worker(parts: Parts) -> None:
     """Work until the process is asked to stop."""
     desk = ChatDesk(parts)
@@ -139,7 +155,9 @@ async def run_worker(parts: Parts) -> None:
             worker.stop()
 
     _on_signals(stop)
+    expiring = asyncio.create_task(_retention(parts).run())
     await asyncio.gather(*(worker.run() for worker in workers))
+    expiring.cancel()
     await desk.close()
 
 
@@ -170,11 +188,17 @@ def _runner(parts: Parts) -> JobRunner:
 
     return JobRunner(
         parts.store,
-        job_handlers(lambda: parts.calls, lambda: parts.detector, WebhookUrls()),
+        job_handlers(lambda: parts.calls, lambda: parts.detector, WebhookUrls(), push_rules(parts)),
         owner=f"{socket.gethostname()}:{os.getpid()}",
         on_failure=tell_failure,
         delays={DELIVER_WEBHOOK: WebhookSchedule()},
     )
+
+
+def push_rules(parts: Parts) -> PushRules:
+    """Return how this installation tells reps things."""
+    chosen = parts.settings
+    return PushRules(zone=ZoneInfo(chosen.console.time_zone), lang=parts.lang, link_base=chosen.bots.public_url)
 
 
 def _chat_runner(parts: Parts, desk: ChatDesk) -> JobRunner:

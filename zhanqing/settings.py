@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import InputError
+from domain.retention import RetentionPolicy
 from zhanqing.bot_settings import BotsSettings
 
 PREFIX = "ZHANQING_"
@@ -87,6 +88,10 @@ class LlmSettings(_Group):
     api_key: SecretStr | None = Field(default=None, description="Key sent to that endpoint.")
     model: str = Field(default="", description="Model name sent to that endpoint.")
     timeout_s: float = Field(default=20.0, gt=0, description="Whole budget of one answer, in seconds.")
+    source_characters: int = Field(default=6000, gt=0, description="Most characters of sources shown to the model.")
+    local_model: str = Field(
+        default="qwen2.5-coder-0.5b-instruct-q4", description="Catalogue name of what serve --local-llm runs."
+    )
 
     @model_validator(mode="after")
     def _endpoint_has_a_model(self) -> Self:
@@ -146,6 +151,24 @@ class ApiSettings(_Group):
     cors_origins: tuple[str, ...] = Field(default=(), description="Origins allowed to call from a browser.")
 
 
+class RetentionSettings(_Group):
+    """How many days things are kept; 0 keeps them until somebody asks for their erasure."""
+
+    recordings_days: int = Field(default=365, ge=0, description="Days that audio is kept; its transcript stays.")
+    conversations_days: int = Field(default=3 * 365, ge=0, description="Days that what was said is kept.")
+    access_log_days: int = Field(default=365, ge=0, description="Days that refusals are kept.")
+    sweep_s: int = Field(default=3600, ge=60, description="How often a worker looks for what is over, in seconds.")
+
+    @property
+    def policy(self) -> RetentionPolicy:
+        """The same as the store reads it."""
+        return RetentionPolicy(
+            recordings_days=self.recordings_days or None,
+            conversations_days=self.conversations_days or None,
+            access_log_days=self.access_log_days or None,
+        )
+
+
 class OidcSettings(_Group):
     """Signing in to the console through the company's OpenID provider; off while `issuer` is absent."""
 
@@ -197,6 +220,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     console: ConsoleSettings = ConsoleSettings()
     oidc: OidcSettings = OidcSettings()
+    retention: RetentionSettings = RetentionSettings()
     bots: BotsSettings = BotsSettings()
 
     @property

@@ -146,9 +146,10 @@ def read_records(system: CrmSystem, kind: CrmKind, payload: object) -> list[CrmR
     found = at(payload, whole.records)
     rows = found if isinstance(found, list) else payload if isinstance(payload, list) else [payload]
     rules = whole.account if kind is CrmKind.ACCOUNT else whole.deal
-    if not rows or not all(isinstance(row, dict) for row in rows):
+    records = [_record(row, rules, kind) for row in rows if isinstance(row, dict)]
+    if not records or len(records) < len(rows):
         raise InputError("api.no_crm_records")
-    return [_record(row, rules, kind) for row in rows]
+    return records
 
 
 def write_activity(system: CrmSystem, activity: Activity) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from api.pages import Cursors, CursorToken, Limit
 from api.parts import parts_of
 from domain.conversation import ConsentStatus
 from domain.errors import DeniedError
+from store.chat_memory import wipe_traces
 from store.consents import ConsentRecord
-from store.engine import scrub
 from store.webhooks import WebhookEvent
 from wire.documents import dump
 
@@ -70,7 +70,7 @@ async def withdraw_subject(request: Request, caller: Admin, subject_id: str) -> 
     async with store.begin(caller.tenant) as work:
         receipt = await work.subjects.withdraw(subject_id, by=caller.principal)
         await work.webhooks.emit(WebhookEvent.CONSENT_WITHDRAWN, {"receipt_id": receipt.receipt_id})
-    await scrub(store.engine)
+    await wipe_traces(store, caller.tenant)
     return answer(dump(receipt))
 
 
@@ -81,7 +81,7 @@ async def erase_subject(request: Request, caller: Admin, subject_id: str) -> JSO
     async with store.begin(caller.tenant) as work:
         receipt = await work.subjects.erase(subject_id, by=caller.principal)
         await work.webhooks.emit(WebhookEvent.CONSENT_WITHDRAWN, {"receipt_id": receipt.receipt_id})
-    await scrub(store.engine)
+    await wipe_traces(store, caller.tenant)
     return answer(dump(receipt))
 
 

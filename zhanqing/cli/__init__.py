@@ -13,6 +13,7 @@ from domain.messages import text
 from zhanqing.cli import (
     advice,
     analysis,
+    auditing,
     benching,
     coaching,
     demo,
@@ -20,6 +21,7 @@ from zhanqing.cli import (
     kb,
     models,
     operating,
+    practice,
     serving,
     transcription,
     trust,
@@ -40,12 +42,16 @@ app.add_typer(trust.source_app, name="source", help="出处：查看原文。 So
 app.add_typer(trust.audit_app, name="audit", help="审计：校验决策链。 Audit.")
 app.add_typer(operating.key_app, name="key", help="接口密钥。 API keys.")
 app.add_typer(operating.user_app, name="user", help="控制台用户。 Console users.")
+app.add_typer(auditing.retention_app, name="retention", help="保存期限。 Retention.")
 app.add_typer(operating.db_app, name="db", help="数据库：升级、备份、恢复。 Database.")
 app.add_typer(operating.jobs_app, name="jobs", help="任务：查看、重试。 Jobs.")
 app.command()(transcription.transcribe)
 app.command()(analysis.analyze)
 app.command()(coaching.coach)
+app.command()(practice.team)
+app.command()(practice.drill)
 app.command()(advice.brief)
+app.command()(advice.prepare)
 app.command()(advice.reply)
 app.command()(advice.ask)
 app.command()(trust.why)
