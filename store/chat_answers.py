@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from domain.errors import MissingError
 from store.ids import new_id
@@ -157,6 +157,19 @@ class ChatAnswers(Repository):
             select(row.decision_id).where(*has_one).order_by(row.order_key.desc()).limit(1)
         )
 
+    async def last_place(self, platform: str, user_id: str) -> ChatPlace | None:
+        """Return where somebody last wrote to us alone; there they can be told something unasked."""
+        row = ChatAnswerRow
+        alone = (row.user_id == user_id, row.is_group.is_(False), row.channel.startswith(f"{platform}_"))
+        found = await self._session.scalar(select(row).where(*alone).order_by(row.asked_at.desc()).limit(1))
+        return None if found is None else place_of_row(found)
+
+    async def pushes_since(self, user_id: str, moment: datetime) -> int:
+        """Return how often somebody was told something unasked since a moment."""
+        row = ChatAnswerRow
+        told = (row.user_id == user_id, row.answer_id.startswith("push:"), row.asked_at >= moment)
+        return await self._session.scalar(select(func.count()).select_from(row).where(*told)) or 0
+
     async def forget(self, before: datetime | None = None) -> int:
         """Blank the words of answers that were shown, those asked before a moment if one is given."""
         shown: list[ColumnElement[bool]] = [ChatAnswerRow.is_open.is_(False), ChatAnswerRow.text != ""]
@@ -187,18 +200,23 @@ _BEGUN: dict[str, Any] = {
 }
 
 
+def place_of_row(row: ChatAnswerRow) -> ChatPlace:
+    """Return where a row's answer goes."""
+    return ChatPlace(
+        channel=row.channel,
+        account_id=row.account_id,
+        user_id=row.user_id,
+        conversation_id=row.conversation_id,
+        is_group=row.is_group,
+    )
+
+
 def answer_of(row: ChatAnswerRow, sealer: Sealer) -> ChatAnswer:
     """Return a row as a value."""
     return ChatAnswer(
         tenant=row.tenant_id,
         answer_id=row.answer_id,
-        place=ChatPlace(
-            channel=row.channel,
-            account_id=row.account_id,
-            user_id=row.user_id,
-            conversation_id=row.conversation_id,
-            is_group=row.is_group,
-        ),
+        place=place_of_row(row),
         text=row.text,
         state=row.state,
         card=row.card,

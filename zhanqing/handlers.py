@@ -15,6 +15,7 @@ from store.calls import DIGEST_CALL, Call
 from store.conversations import DIGEST_CONVERSATION
 from store.webhook_urls import WebhookUrls
 from store.webhooks import DELIVER_WEBHOOK, WebhookEvent
+from zhanqing.chats.pushes import PushRules, push_failed_call, push_report
 from zhanqing.worker.runs import Handler, JobRun
 from zhanqing.worker.webhooks import webhook_handler
 
@@ -29,18 +30,21 @@ if TYPE_CHECKING:
 
 
 def job_handlers(
-    calls: Callable[[], CallCoach], detector: Callable[[], SignalDetector], urls: WebhookUrls
+    calls: Callable[[], CallCoach],
+    detector: Callable[[], SignalDetector],
+    urls: WebhookUrls,
+    rules: PushRules | None = None,
 ) -> Mapping[str, Handler]:
     """Return the handler of each kind of job; heavy parts are built by the first job that needs them."""
     return {
-        DIGEST_CALL: call_handler(calls),
+        DIGEST_CALL: call_handler(calls, rules),
         DIGEST_CONVERSATION: conversation_handler(detector),
         DELIVER_WEBHOOK: webhook_handler(urls),
     }
 
 
-def call_handler(calls: Callable[[], CallCoach]) -> Handler:
-    """Return what listens to a call and keeps its report."""
+def call_handler(calls: Callable[[], CallCoach], rules: PushRules | None = None) -> Handler:
+    """Return what listens to a call, keeps its report and tells the rep that it is there."""
 
     async def digest_call(run: JobRun) -> None:
         file = await _call_file(run)
@@ -57,6 +61,8 @@ def call_handler(calls: Callable[[], CallCoach]) -> Handler:
             await work.conversations.put(about)
             await keep_report(work, report)
             await work.webhooks.emit(WebhookEvent.CALL_COMPLETED, {"call_id": call.call_id})
+            if call.details.rep_id is not None:
+                await push_report(work, call.details.rep_id, call.call_id, report, rules or PushRules())
             work.blobs.drop_scratch(call.call_id)
 
     return digest_call
@@ -89,6 +95,9 @@ async def tell_failure(work: Work, job: Job) -> None:
     if job.kind == DIGEST_CALL:
         work.blobs.drop_scratch(str(job.payload["call_id"]))
         await work.webhooks.emit(WebhookEvent.CALL_FAILED, {"call_id": job.payload["call_id"], "reason": job.reason})
+        call = await work.calls.get(str(job.payload["call_id"]))
+        if call is not None and call.details.rep_id is not None:
+            await push_failed_call(work, call.details.rep_id, call.call_id, job.reason or "", PushRules())
 
 
 async def _call_file(run: JobRun) -> CallFile:
