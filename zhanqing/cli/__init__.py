@@ -15,6 +15,7 @@ from zhanqing.cli import (
     analysis,
     auditing,
     benching,
+    bots,
     coaching,
     demo,
     evaluation,
@@ -43,6 +44,7 @@ app.add_typer(trust.audit_app, name="audit", help="审计：校验决策链。 A
 app.add_typer(operating.key_app, name="key", help="接口密钥。 API keys.")
 app.add_typer(operating.user_app, name="user", help="控制台用户。 Console users.")
 app.add_typer(auditing.retention_app, name="retention", help="保存期限。 Retention.")
+app.add_typer(bots.bots_app, name="bots", help="企业微信、钉钉机器人：检查、绑定。 Chat bots.")
 app.add_typer(operating.db_app, name="db", help="数据库：升级、备份、恢复。 Database.")
 app.add_typer(operating.jobs_app, name="jobs", help="任务：查看、重试。 Jobs.")
 app.command()(transcription.transcribe)

@@ -1,0 +1,74 @@
+"""`zhanqing bots`: is each channel set up well, and who the senders are."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain.errors import InputError, ZhanqingError
+from domain.messages import text
+from zhanqing.cli.options import Lang
+from zhanqing.cli.output import say
+from zhanqing.cli.trust import run_opened
+
+if TYPE_CHECKING:
+    from bots.platform import Platform
+    from zhanqing.bootstrap import Parts
+
+bots_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+_CHECK_S = 30.0
+
+
+@bots_app.command("check")
+def check(lang: Lang = None) -> None:
+    """检查每个渠道的配置，一条一行。 Try each channel's configuration, one line a finding."""
+    from zhanqing.bootstrap import build
+    from zhanqing.chats.channels import make_platforms
+
+    parts = build(lang=lang)
+    platforms = make_platforms(parts.settings.bots)
+    if not platforms:
+        raise InputError("zhanqing.no_channel")
+    found = [asyncio.run(_tried(platform, parts.lang)) for platform in platforms]
+    if not all(found):
+        raise typer.Exit(1)
+
+
+@bots_app.command("bind")
+def bind(
+    rep_id: Annotated[str, typer.Argument(help="销售编号。 Rep id.")],
+    name: Annotated[str, typer.Option("--name", help="新销售的名字；已有的可不填。 Name of a new rep.")] = "",
+    lang: Lang = None,
+) -> None:
+    """给一位销售发一次性绑定码，30 分钟内在聊天里发给机器人。 Make a one-time code that binds a rep's chat account."""
+
+    async def invite(parts: Parts) -> None:
+        from store.people import Rep
+
+        async with parts.store.begin(parts.settings.bots.tenant) as work:
+            if name and await work.people.rep(rep_id) is None:
+                await work.people.put_rep(Rep(rep_id=rep_id, name=name))
+            code = await work.chat_people.invite(rep_id)
+        say(code)
+        say(text("zhanqing.bind_code", parts.lang))
+
+    run_opened(lang, invite)
+
+
+async def _tried(platform: Platform, lang: str) -> bool:
+    try:
+        async with asyncio.timeout(_CHECK_S):
+            findings = await platform.check()
+        lines = [(one.ok, text(one.key, lang, **one.params)) for one in findings]
+    except ZhanqingError as error:
+        lines = [(False, error.line(lang))]
+    except TimeoutError:
+        lines = [(False, text("zhanqing.check_timeout", lang))]
+    finally:
+        await platform.close()
+    for ok, line in lines:
+        say(f"{'✓' if ok else '✗'} {platform.channel}: {line}")
+    return all(ok for ok, _ in lines)
