@@ -15,7 +15,7 @@ ROOMS = (
 ).split()
 HEAVY = (
     "torch transformers sentence_transformers faiss faster_whisper ctranslate2 onnxruntime av sklearn scipy jieba "
-    "bm25s langgraph langchain_openai openai whisper resemblyzer pymilvus opencc"
+    "langgraph langchain_openai openai whisper resemblyzer pymilvus opencc"
 ).split()
 
 LOADED = """
