@@ -16,6 +16,9 @@ from importlib.resources import files
 from retrieval.tokens import fold, latin_share
 
 _MOSTLY_ENGLISH = 0.6
+_ARTICLE = "one"
+"""Alone it counts nothing: one of them, one-page."""
+
 _PLURAL = "(?:es|s)?"
 
 
@@ -37,7 +40,11 @@ def chinese_words(text: str) -> str:
     if latin_share(text) < _MOSTLY_ENGLISH:
         return ""
     glossary, plain = _glossary(), fold(text)
-    found = [(match.start(), _quantity(match, glossary)) for match in glossary.quantity.finditer(plain)]
+    found = [
+        (match.start(), _quantity(match, glossary))
+        for match in glossary.quantity.finditer(plain)
+        if match.group() != _ARTICLE
+    ]
     found += [(match.start(), glossary.words[match["word"]]) for match in glossary.phrase.finditer(plain)]
     return " ".join(chinese for _, chinese in sorted(found))
 

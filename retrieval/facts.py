@@ -130,6 +130,8 @@ def number_facts(text: str) -> frozenset[NumberFact]:
             continue
         for value in {quantity.low, quantity.high or quantity.low}:
             if quantity.dimension in _COUNTED:
+                if value == 1 and not quantity.unit:
+                    continue  # 一 alone counts nothing
                 facts.add(NumberFact("count", value.normalize(), quantity.unit))
             elif quantity.dimension in _SHARES:
                 facts.add(NumberFact("share", value.normalize()))

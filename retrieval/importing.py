@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from domain.cases import WarCase
+from domain.cases import MANDATORY_COLUMNS, WarCase
 from domain.errors import InputError
 from domain.messages import text
 from retrieval import library
@@ -94,7 +94,7 @@ def check_files(paths: Sequence[Path]) -> CheckedRows:
     Raises:
         InputError: A file cannot be read at all.
     """
-    rows = [(path.name, row) for path in paths for row in read_rows(path)]
+    rows = [(path.name, row) for path in paths for row in _rows_of(path)]
     faults: list[RowFault] = []
     found: dict[str, tuple[str, int, WarCase]] = {}
     strangers: dict[str, None] = {}
@@ -156,6 +156,15 @@ async def import_cases(
         duplicates=duplicates,
         unknown_columns=checked.unknown_columns,
     )
+
+
+def _rows_of(path: Path) -> list[Row]:
+    """Read a file; one with none of our columns in any row is no case file, and is said to be so once."""
+    rows = read_rows(path)
+    named = [row for row in rows if row.fault is None]
+    if named and not any(known_columns(row.cells)[0] for row in named):
+        raise InputError("retrieval.no_known_column", file=path.name, needed=", ".join(MANDATORY_COLUMNS))
+    return rows
 
 
 def _take(

@@ -39,6 +39,8 @@ class IndexKeeper:
                 await self.look()
             except ZhanqingError as error:
                 log.warning("index.not_kept", code=error.code)
+            except Exception:  # the service goes on: each search brings its own index up to date
+                log.exception("index.keeping_failed")
             await self._sleep(EVERY_S)
 
     async def look(self) -> int:

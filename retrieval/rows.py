@@ -22,6 +22,11 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 """What a workbook may unpack to; a zip bomb is refused before anything is unpacked."""
 
+MAX_RATIO = 100
+"""How many times its size a large workbook may unpack to: text packs 5 to 30 times, a bomb a thousand times."""
+
+_SMALL_BYTES = 32 * 1024 * 1024
+_MAX_COLUMNS = 256
 MAX_ROWS = 100_000
 _DELIMITERS = ",;\t"
 
@@ -49,7 +54,7 @@ def read_rows(path: Path) -> list[Row]:
 
     Raises:
         InputError: The file cannot be read as what its name says: too large, a zip bomb, no known encoding, no
-            header, too many rows.
+            header, no rows, too many rows.
     """
     check_size(path)
     suffix = path.suffix.lower()
@@ -64,6 +69,8 @@ def read_rows(path: Path) -> list[Row]:
         if len(found) == MAX_ROWS:
             raise InputError("retrieval.too_many_rows", file=path.name, limit=MAX_ROWS)
         found.append(row)
+    if not found:
+        raise InputError("retrieval.no_rows", file=path.name)
     return found
 
 
@@ -96,8 +103,10 @@ def check_archive(path: Path) -> None:
             unpacked = sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise InputError("retrieval.broken_file", file=path.name) from error
-    if unpacked > MAX_UNPACKED_BYTES:
-        raise InputError("retrieval.zip_bomb", file=path.name, limit_mb=MAX_UNPACKED_BYTES // 1024**2)
+    is_bomb = unpacked > _SMALL_BYTES and unpacked > MAX_RATIO * path.stat().st_size
+    if is_bomb or unpacked > MAX_UNPACKED_BYTES:
+        limit_mb = MAX_UNPACKED_BYTES // 1024**2
+        raise InputError("retrieval.zip_bomb", file=path.name, limit_mb=limit_mb, ratio=MAX_RATIO)
 
 
 def decoded(path: Path) -> str:
@@ -171,7 +180,7 @@ def _workbook_rows(path: Path) -> Iterator[Row]:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         sheet = book.worksheets[0]
-        values = [tuple(row) for row in sheet.iter_rows(values_only=True, max_row=MAX_ROWS + 2)]
+        values = [tuple(row) for row in sheet.iter_rows(values_only=True, max_row=MAX_ROWS + 2, max_col=_MAX_COLUMNS)]
         book.close()
     except Exception as error:  # openpyxl lets KeyError, ValueError, XML errors and more through
         raise InputError("retrieval.broken_file", file=path.name) from error

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from agent.coach import Coach
+    from agent.drills import DrillCoach
     from domain.lexicon import Lexicon
     from retrieval.search import CaseSearch
     from speech.live import LiveTranscriber
@@ -50,6 +51,11 @@ class ServedParts:
         self.webhook_urls = WebhookUrls()
         self.console = console_options(parts.settings)
         self.desk = ChatDesk(parts)
+
+    @property
+    def drills(self) -> DrillCoach:
+        """Role plays."""
+        return self._parts.drills
 
     @property
     def coach(self) -> Coach:

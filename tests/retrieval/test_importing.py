@@ -195,6 +195,11 @@ class TestBadFiles:
             ("a.csv", b'id,title\n"C-1,x', "retrieval.broken_table"),
             ("a.csv", b"id,id\n1,2\n", "retrieval.repeated_column"),
             ("a.xlsx", b"not a workbook", "retrieval.broken_file"),
+            ("a.csv", b"id,title\n", "retrieval.no_rows"),
+            ("a.csv", b"\xff\xfe\xfa\x81\x00\x01" * 50, "retrieval.no_rows"),
+            ("a.csv", b"colour,shape\nred,round\n", "retrieval.no_known_column"),
+            ("a.jsonl", b'{"colour": "red"}\n', "retrieval.no_known_column"),
+            ("a.jsonl", b"\n \n", "retrieval.no_rows"),
         ],
     )
     def test_one_clear_line(self, tmp_path: Path, name: str, content: bytes, code: str) -> None:
@@ -224,6 +229,28 @@ class TestBadFiles:
         assert path.stat().st_size < MAX_FILE_BYTES
         with pytest.raises(InputError, match="unpacks to more"):
             check_files([path])
+
+    def test_a_small_workbook_that_unpacks_to_a_hundred_times_its_size_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "bomb.xlsx"
+        strings = "<si><t>a</t></si>" * (3 << 20)  # 51 MB of shared strings, far below the other limit
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("xl/sharedStrings.xml", strings)
+        with pytest.raises(InputError) as failure:
+            check_files([path])
+        assert failure.value.code == "retrieval.zip_bomb"
+
+    def test_entities_that_multiply_in_a_workbook_are_refused(self, tmp_path: Path) -> None:
+        book = openpyxl.Workbook()
+        book.save(tmp_path / "plain.xlsx")
+        entities = "".join(f'<!ENTITY l{at} "{f"&l{at - 1};" * 10}">' for at in range(1, 10))
+        sheet = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "lol">{entities}]><worksheet>&l9;</worksheet>'
+        path = tmp_path / "laughs.xlsx"
+        with zipfile.ZipFile(tmp_path / "plain.xlsx") as plain, zipfile.ZipFile(path, "w") as archive:
+            for member in plain.infolist():
+                archive.writestr(member.filename, sheet if "sheet1" in member.filename else plain.read(member))
+        with pytest.raises(InputError) as failure:
+            check_files([path])
+        assert failure.value.code == "retrieval.broken_file"
 
 
 class TestWriting:

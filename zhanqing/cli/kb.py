@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -36,6 +37,7 @@ SEARCH_KEYS = frozenset({"text", "k", "facets"})
 SHOWN_PASSAGES = 5
 DEFAULT_K = 5
 MAX_K = 1_000
+LONG_IMPORT = 1_000
 _SHOWN_FAULTS = 50
 
 DocumentKind = Literal["document", "policy", "price_list", "product"]
@@ -217,13 +219,22 @@ async def _warm(parts: Parts, tenant: str) -> None:
         warn(error.line(parts.lang))
 
 
-def _progress() -> Any:
-    """A counter on stderr, where somebody watches."""
+def _progress() -> Callable[[int, int], None]:
+    """A counter on stderr: one line that moves where somebody watches, else a line at every tenth of a long import."""
     import sys
 
-    if not sys.stderr.isatty():
-        return None
-    return lambda done, total: sys.stderr.write(f"\r{done}/{total}" + ("\n" if done == total else ""))
+    watched = sys.stderr.isatty()
+    said = 0
+
+    def move(done: int, total: int) -> None:
+        nonlocal said
+        if watched:
+            sys.stderr.write(f"\r{done}/{total}" + ("\n" if done == total else ""))
+        elif total >= LONG_IMPORT and 10 * done // total > said:
+            said = 10 * done // total
+            warn(f"{done}/{total}")
+
+    return move
 
 
 def _show_import(report: ImportReport, *, is_partial: bool, lang: str) -> None:
