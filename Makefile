@@ -20,7 +20,7 @@ demo: models ## coach the sample call end to end and write out/demo/
 	@$(BIN)/zhanqing demo
 
 test: install models ## run the whole test suite (absent services are skipped with a reason)
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not torch and not milvus and not local_llm and not crash"
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not torch and not milvus and not local_llm and not mcp and not crash"
 
 check: format lint types contracts test test-full ## the one door: format, lint, types, imports, tests
 
@@ -68,7 +68,7 @@ contracts: install
 	@$(BIN)/lint-imports
 
 test-full: install-full models
-	@OMP_NUM_THREADS=1 $(FULL)/bin/pytest -q -m "torch or milvus or local_llm"
+	@OMP_NUM_THREADS=1 $(FULL)/bin/pytest -q -m "torch or milvus or local_llm or mcp"
 
 clean: ## remove what the targets made, environments included
 	@rm -rf $(VENV) $(FULL) out .home build dist *.egg-info

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -24,6 +26,7 @@ from api.routes import (
     calls,
     cards,
     cases,
+    coaching,
     conversations,
     crm,
     crm_sync,
@@ -39,6 +42,9 @@ from api.routes import (
     suggestions,
 )
 
+if TYPE_CHECKING:
+    from api.mcp import McpGate
+
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 ROUTERS = (
@@ -50,6 +56,7 @@ ROUTERS = (
     crm_sync.router,
     suggestions.router,
     decisions.router,
+    coaching.router,
     cases.router,
     knowledge.router,
     documents.router,
@@ -78,12 +85,15 @@ def create_app(parts: ApiParts, *, lifespan: Lifespan | None = None) -> FastAPI:
         lifespan: Entered while the application runs, e.g. the in-process worker.
     """
 
+    mcp = _mcp_gate()
+
     @asynccontextmanager
     async def run(_app: FastAPI) -> AsyncIterator[None]:
-        if lifespan is None:
-            yield
-            return
-        async with lifespan():
+        async with AsyncExitStack() as stack:
+            if mcp is not None:
+                await stack.enter_async_context(mcp.running())
+            if lifespan is not None:
+                await stack.enter_async_context(lifespan())
             yield
 
     app = FastAPI(
@@ -102,6 +112,8 @@ def create_app(parts: ApiParts, *, lifespan: Lifespan | None = None) -> FastAPI:
     install_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    if mcp is not None:
+        app.router.routes.append(mcp.route())
     limits = parts.limits
     app.add_middleware(BodyLimit, max_upload_bytes=limits.max_upload_bytes, max_body_bytes=limits.max_body_bytes)
     if limits.cors_origins:
@@ -109,6 +121,15 @@ def create_app(parts: ApiParts, *, lifespan: Lifespan | None = None) -> FastAPI:
     app.add_middleware(RequestEdge, figures=app.state.figures)
     _document_problems(app)
     return app
+
+
+def _mcp_gate() -> McpGate | None:
+    """Return the MCP server where its extra is installed."""
+    if find_spec("mcp") is None:
+        return None
+    from api.mcp import McpGate
+
+    return McpGate()
 
 
 def _document_problems(app: FastAPI) -> None:

@@ -54,7 +54,7 @@ async def list_decisions(
 @router.get("/decisions/{decision_id}", responses={**documented(404), 200: {"model": Decision | ErasedDecision}})
 async def get_decision(request: Request, caller: Reader, decision_id: str) -> JSONResponse:
     """Return a decision with all that is needed to say why, or what is left after an erasure."""
-    return answer(dump(await _seen(request, caller, decision_id)))
+    return answer(dump(await seen_decision(request, caller, decision_id)))
 
 
 @router.get(
@@ -66,7 +66,7 @@ async def export_decision(
     request: Request, caller: Reader, decision_id: str, form: Annotated[ExportFormat, Query(alias="format")]
 ) -> Response:
     """Return what was suggested as a file with the AI label and the AIGC metadata."""
-    decision = await _seen(request, caller, decision_id)
+    decision = await seen_decision(request, caller, decision_id)
     if isinstance(decision, ErasedDecision):
         raise NotFoundError("store.no_decision")
     content = await asyncio.to_thread(export, decision.envelope, form, lang=language_of(request))
@@ -78,7 +78,7 @@ async def export_decision(
 async def add_feedback(request: Request, caller: Rep, decision_id: str, body: FeedbackBody) -> None:
     """Say what a human did with a suggestion: accept, edit, reject or challenge."""
     store = parts_of(request).store
-    await _seen(request, caller, decision_id)
+    await seen_decision(request, caller, decision_id)
     named = body.by if caller.role in (Role.ADMIN, Role.INTEGRATION) else None  # others speak for themselves
     feedback = Feedback(
         action=body.action,
@@ -114,7 +114,7 @@ async def trust_metrics(request: Request, caller: Reader) -> JSONResponse:
     return answer({**counts, **{name: _share(*share) for name, share in shares.items()}})
 
 
-async def _seen(request: Request, caller: Caller, decision_id: str) -> Decision | ErasedDecision:
+async def seen_decision(request: Request, caller: Caller, decision_id: str) -> Decision | ErasedDecision:
     """Return a decision that the caller may see; nobody's is everybody's."""
     missing = NotFoundError("store.no_decision")
     async with parts_of(request).store.read(caller.tenant) as work:

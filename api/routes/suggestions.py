@@ -61,11 +61,11 @@ async def ask(request: Request, caller: Rep, body: AskBody) -> Response:
 @router.post("/replies", responses=_ANSWERS)
 async def reply(request: Request, caller: Rep, body: AskBody) -> Response:
     """Recommend up to three replies to the customer's words."""
-    around = await _surroundings(request, caller, body)
-    coach = await coach_of(request)
     if wants_events(request):
+        around = await _surroundings(request, caller, body)
+        coach = await coach_of(request)
         return stream(_events(request, caller, coach.stream_reply(caller.tenant, body.text, **around)))
-    return await _told(request, caller, await coach.reply(caller.tenant, body.text, **around))
+    return answer(dump(await said_reply(request, caller, body)))
 
 
 @router.post("/briefs", responses=_ANSWERS)
@@ -87,6 +87,24 @@ async def prepare(request: Request, caller: Rep, body: PreparationBody) -> Respo
     coach = await coach_of(request)
     kind = SuggestionKind(body.kind)
     return await _drafted(request, caller, coach.prepare(caller.tenant, kind, text=body.text, **about))
+
+
+async def said_reply(request: Request, caller: Caller, body: AskBody) -> Envelope:
+    """Return recommended replies, with subscribers told; for every door that leads to the coach."""
+    around = await _surroundings(request, caller, body)
+    coach = await coach_of(request)
+    envelope = await coach.reply(caller.tenant, body.text, **around)
+    await _tell(request, caller, envelope)
+    return envelope
+
+
+async def said_brief(request: Request, caller: Caller, body: BriefBody) -> Envelope:
+    """Return the brief of a customer, with subscribers told."""
+    about = await _material(request, caller, body)
+    coach = await coach_of(request)
+    envelope = await coach.brief(caller.tenant, **about)
+    await _tell(request, caller, envelope)
+    return envelope
 
 
 async def _drafted(request: Request, caller: Caller, drafted: Awaitable[Envelope]) -> Response:
