@@ -26,10 +26,11 @@ _BLANK = "＿"
 _MOST_SIGNS = 5
 WORDING = _MOST_SIGNS + 6
 """How many numbers describe the wording of a turn for one intent."""
-KINDS = ("done", "denied", "others", "asked", "supposed")
+KINDS = ("done", "denied", "others", "praised", "asked", "wanted", "supposed")
 """How a clause may speak of a topic without wanting anything of it, and what tells that it does want something."""
-SHAPE = 6 + 3 * len(KINDS)
+SHAPE = 6 + 3 * len(KINDS) + 2
 """How many numbers describe a turn's shape."""
+_TOLD = ("done", "denied", "others", "praised")
 _TYPICAL_LOG_LENGTH = 2.7
 _SHORT = 6
 
@@ -118,7 +119,7 @@ def signs_in(clause: str, place: int) -> int:
 
 
 def shape_of(said: Utterance, clauses: Sequence[Span]) -> NDArray[np.float32]:
-    """Return float32 (SHAPE,): length, marks, what came before; then for each kind whether any, all, the last is."""
+    """Return float32 (SHAPE,): length, marks, context; by kind whether any, all, the last clause is; idle."""
     text = said.text
     shape = [
         np.log(max(len(text), 1)) - _TYPICAL_LOG_LENGTH,
@@ -128,10 +129,15 @@ def shape_of(said: Utterance, clauses: Sequence[Span]) -> NDArray[np.float32]:
         float(bool(said.before) and len(text) <= _SHORT),
         float(len(text) <= _SHORT),
     ]
-    for pattern in _kinds():
-        told = [pattern.search(clause.text) is not None for clause in clauses]
+    seen = {
+        kind: [pattern.search(clause.text) is not None for clause in clauses]
+        for kind, pattern in zip(KINDS, _kinds(), strict=True)
+    }
+    for told in seen.values():
         shape += [float(any(told)), float(all(told)), float(told[-1])]
-    return np.array(shape, np.float32)
+    told = [any(seen[kind][place] for kind in _TOLD) for place in range(len(clauses))]
+    calls = any(seen["asked"]) or any(seen["wanted"])
+    return np.array([*shape, float(all(told)), float(all(told) and not calls)], np.float32)
 
 
 def _rule(intent: Intent) -> IntentRule:

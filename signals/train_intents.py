@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,23 @@ from signals.train import TAXONOMY, fit_halves, out_of_fold
 
 _STRENGTH = 1.0
 """Of the fusion; 0.1 and 10 were a point of macro-F1 worse in cross-validation."""
+_HARD = 2.5
+"""What a hard negative weighs in the fusion; in cross-validation 0.84 of them are right for 0.80, macro-F1 the same."""
+_MARKS = re.compile("[，。！？!?,~～…、]")
 
 
 def fit_intents(rows: Sequence[Row], encode: Encode) -> IntentWeights:
-    """Train the head: the halves on all rows, the fusion on what each row got from halves that never saw its family."""
+    """Train the head: the halves on all rows, the fusion on what each row got from halves that never saw its family.
+
+    Half of the rows with marks are read a second time without, as a recogniser writes them.
+    """
+    rows = [*rows, *unmarked(rows)]
     turns = [ReadCustomer.of(row.utterance) for row in rows]
     targets = np.array([[label in row.labels for label in LABELS] for row in rows])
     features = featurize_turns(turns, encode)
     logits = out_of_fold(features, targets, [row.family for row in rows])
-    fusion, bias = _fuse(fused_features(logits, turns), targets)
+    weights = np.array([_HARD if row.hard else 1.0 for row in rows])
+    fusion, bias = _fuse(fused_features(logits, turns), targets, weights)
     halves = fit_halves(features, targets)
     return IntentWeights(
         **{field.name: getattr(halves, field.name) for field in fields(halves)},
@@ -44,12 +53,23 @@ def fit_intents(rows: Sequence[Row], encode: Encode) -> IntentWeights:
     )
 
 
-def _fuse(features: NDArray[np.float32], targets: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Fit the fusion; coefficients (F, L) and offsets (L,). Unweighted, so that scores are probabilities."""
+def unmarked(rows: Sequence[Row]) -> list[Row]:
+    """Return every other row that has marks (by a hash of its text) without them."""
+    return [
+        replace(row, utterance=replace(row.utterance, text=_MARKS.sub("", row.utterance.text)))
+        for row in rows
+        if _MARKS.search(row.utterance.text) and hashlib.sha256(row.utterance.text.encode()).digest()[0] % 2 == 0
+    ]
+
+
+def _fuse(
+    features: NDArray[np.float32], targets: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Fit the fusion; coefficients (F, L) and offsets (L,). No label is weighed, so that scores are probabilities."""
     from sklearn.linear_model import LogisticRegression
 
     models = [
-        LogisticRegression(C=_STRENGTH, max_iter=500).fit(features[:, :, place], column)
+        LogisticRegression(C=_STRENGTH, max_iter=500).fit(features[:, :, place], column, sample_weight=weights)
         for place, column in enumerate(targets.T)
     ]
     return np.stack([model.coef_[0] for model in models], axis=1), np.array([model.intercept_[0] for model in models])
