@@ -16,7 +16,6 @@ from api.chat_door import ChatDoor
 from api.console.options import ConsoleOptions, OidcOptions
 from api.parts import ApiLimits
 from api.rate_limit import MemoryRateLimiter
-from domain.errors import InputError
 from retrieval.keeping import IndexKeeper
 from store.webhook_urls import WebhookUrls
 from zhanqing.chats.desk import ChatDesk
@@ -83,9 +82,7 @@ def console_options(settings: Settings) -> ConsoleOptions:
     """Return what is set about the console; signing in through a provider needs its issuer and our side of it."""
     chosen, oidc = settings.console, settings.oidc
     provider = None
-    if oidc.issuer is not None:
-        if not (oidc.client_id and oidc.client_secret and oidc.redirect_url):
-            raise InputError("zhanqing.oidc_incomplete")
+    if oidc.issuer is not None and oidc.client_secret is not None:
         provider = OidcOptions(
             issuer=oidc.issuer.rstrip("/"),
             client_id=oidc.client_id,

@@ -180,6 +180,12 @@ class OidcSettings(_Group):
     claim: str = Field(default="email", description="Claim of the ID token that is the login here.")
     tenant: str = Field(default="default", description="Tenant whose users sign in through it.")
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.issuer and not (self.client_id and self.client_secret and self.redirect_url):
+            raise ValueError("an issuer needs CLIENT_ID, CLIENT_SECRET and REDIRECT_URL beside it")
+        return self
+
 
 class ConsoleSettings(_Group):
     """The console in the browser."""
@@ -258,13 +264,14 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     Raises:
         InputError: Misspelt variables or values that do not fit, all of them in one line.
     """
-    faults = [f"{name} → {near}?" for name, near in unknown_variables(environment)]
-    if faults:
-        raise InputError("zhanqing.unknown_setting", faults=", ".join(sorted(faults)))
+    strangers = sorted(f"{name} → {near}?" for name, near in unknown_variables(environment))
     try:
-        return Settings()
+        chosen = Settings()
     except ValidationError as error:
-        raise InputError("zhanqing.bad_setting", faults=_places(error)) from error
+        raise InputError("zhanqing.bad_setting", faults="; ".join([*strangers, _places(error)])) from error
+    if strangers:
+        raise InputError("zhanqing.unknown_setting", faults=", ".join(strangers))
+    return chosen
 
 
 def _places(error: ValidationError) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from domain.errors import InputError
 from zhanqing.settings import Settings, read_settings, unknown_variables, variables
+from zhanqing.settings_reference import reference
 
 
 def test_a_misspelt_variable_is_named_with_the_nearest_known_one() -> None:
@@ -47,3 +50,19 @@ def test_the_default_database_lies_in_the_home_folder(tmp_path) -> None:  # type
 
 def test_every_variable_is_described() -> None:
     assert all(description for _, description in variables())
+
+
+def test_misspelt_and_unfit_settings_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHANQING_SPEECH__THREADS", "-1")
+    monkeypatch.setenv("ZHANQING_OIDC__ISSUER", "https://id.acme.cn")
+    with pytest.raises(InputError) as caught:
+        read_settings({"ZHANQING_HOMW": "a"})
+    for wanted in ("ZHANQING_HOMW", "ZHANQING_SPEECH__THREADS", "ZHANQING_OIDC"):
+        assert wanted in str(caught.value)
+
+
+def test_the_page_of_settings_is_what_the_code_says() -> None:
+    """Mended by: zhanqing settings > docs/settings.md"""
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert page == reference().rstrip("\n") + "\n"
+    assert all(f"`{name}`" in page for name, _ in variables())

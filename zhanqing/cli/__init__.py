@@ -62,6 +62,7 @@ app.command()(benching.bench)
 app.command()(demo.demo)
 app.command()(serving.serve)
 app.command()(serving.worker)
+app.command()(operating.settings)
 
 
 def main() -> None:

@@ -219,3 +219,10 @@ def retry_job(
         say(text("zhanqing.job_queued", parts.lang, job_id=job.job_id))
 
     run_opened(lang, retry)
+
+
+def settings() -> None:
+    """列出全部设置。 Print every setting with its default."""
+    from zhanqing.settings_reference import reference
+
+    say(reference().rstrip("\n"))
