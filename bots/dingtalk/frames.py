@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -46,13 +47,21 @@ class Frame(BaseModel):
         """Whether the platform is about to close this connection."""
         return self.type == FrameKind.SYSTEM and self.headers.topic == "disconnect"
 
+    @cached_property
     def opened(self) -> object:
-        """Return the data as JSON values; None where it is none."""
+        """The data as JSON values; None where it is none."""
         try:
             found: object = json.loads(self.data)
         except (ValueError, RecursionError):
             return None
         return found
+
+    @property
+    def conversation(self) -> str:
+        """What it belongs to; the same for everything that must stay in order."""
+        found = self.opened
+        named = (found.get("conversationId") or found.get("outTrackId")) if isinstance(found, dict) else ""
+        return named.encode("utf-8", "replace").decode() if isinstance(named, str) else ""
 
 
 def read_frame(raw: str | bytes) -> Frame | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from zlib import crc32
 
 import structlog
 from websockets.asyncio.client import ClientConnection
@@ -17,7 +18,9 @@ log = structlog.get_logger(__name__)
 
 SILENCE_S = 60.0
 """The platform speaks every 20 to 30 s; who is silent for so long is gone."""
-_WAITING = 1000
+_LANES = 8
+_WAITING = 125
+"""Frames that may wait in each lane; then reading waits too."""
 _DRAIN_S = 10.0
 """The platform closes a connection so long after it asked us to leave it."""
 
@@ -28,17 +31,17 @@ Keep = Callable[[Frame], Awaitable[bool]]
 class Line:
     """One open connection.
 
-    Frames are kept one after the other, in the order in which they came; reading goes on meanwhile, so that a
-    slow store does not look like a dead line to the platform.
+    Frames of one conversation are kept one after the other, in the order in which they came; those of others
+    do not wait for them. Reading goes on meanwhile, so that a slow store does not look like a dead line.
     """
 
     def __init__(self, socket: ClientConnection, keep: Keep, clock: Clock) -> None:
         self._socket = socket
         self._keep = keep
         self._clock = clock
-        self._frames: asyncio.Queue[Frame] = asyncio.Queue(_WAITING)
         self._heard_at = clock.now()
-        self._keeper = asyncio.create_task(self._keep_all())
+        self._lanes: list[asyncio.Queue[Frame]] = [asyncio.Queue(_WAITING) for _ in range(_LANES)]
+        self._keepers = [asyncio.create_task(self._keep_all(lane)) for lane in self._lanes]
         self.has_heard = False
 
     async def until_it_ends(self) -> bool:
@@ -53,10 +56,10 @@ class Line:
 
     async def leave(self) -> None:
         """Answer what is still to be answered, but no longer than the platform waits; then close."""
-        waiting = asyncio.create_task(self._frames.join())
-        late = asyncio.create_task(self._clock.sleep(_DRAIN_S))
+        waiting = asyncio.gather(*(lane.join() for lane in self._lanes))
+        late = asyncio.ensure_future(self._clock.sleep(_DRAIN_S))
         try:
-            await asyncio.wait([waiting, late, self._keeper], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([waiting, late], return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
             late.cancel()
@@ -64,7 +67,8 @@ class Line:
 
     async def drop(self) -> None:
         """Close at once."""
-        self._keeper.cancel()
+        for keeper in self._keepers:
+            keeper.cancel()
         await self._socket.close()
 
     async def _read(self) -> bool:
@@ -81,18 +85,18 @@ class Line:
             if frame.type == FrameKind.SYSTEM:
                 await self._socket.send(answer(frame))
             else:
-                await self._frames.put(frame)
+                await self._lanes[crc32(frame.conversation.encode()) % _LANES].put(frame)
 
-    async def _keep_all(self) -> None:
+    async def _keep_all(self, lane: asyncio.Queue[Frame]) -> None:
         while True:
-            frame = await self._frames.get()
+            frame = await lane.get()
             try:
                 # An answer says that it is kept; without one the platform sends it again.
                 if await self._keep(frame):
                     with contextlib.suppress(ConnectionClosed):
                         await self._socket.send(answer(frame))
             finally:
-                self._frames.task_done()
+                lane.task_done()
 
     async def _watch(self) -> None:
         while (left_s := self._heard_at + SILENCE_S - self._clock.now()) > 0:

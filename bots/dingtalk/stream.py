@@ -166,8 +166,8 @@ class DingtalkStream(DingtalkAccount):
         if frame.type != FrameKind.CALLBACK:
             return None
         if frame.headers.topic == BOT:
-            return read_message(frame.opened(), channel=channel, account_id=account_id, message_id=message_id)
+            return read_message(frame.opened, channel=channel, account_id=account_id, message_id=message_id)
         if frame.headers.topic == CARD:
             now = self._clock.now()
-            return read_press(frame.opened(), channel=channel, account_id=account_id, message_id=message_id, now=now)
+            return read_press(frame.opened, channel=channel, account_id=account_id, message_id=message_id, now=now)
         return None

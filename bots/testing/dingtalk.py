@@ -47,11 +47,13 @@ class Frame:
     Attributes:
         sent_at: Of each delivery, by the clock.
         answers: What came back, in order.
+        is_adrift: The connection that got it is gone, and its answer with it.
     """
 
     frame: dict[str, Any]
     sent_at: list[float] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
+    is_adrift: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,6 +114,7 @@ class FakeDingtalk:
         self.frames: dict[str, Frame] = {}
         self.cards: dict[str, FakeCard] = {}
         self.shown: list[Shown] = []
+        self.wrong: list[str] = []
         self.sessions: dict[str, float] = {}
         self.files: dict[str, bytes] = {}
         self.tokens: dict[str, float] = {}
@@ -207,6 +210,8 @@ class FakeDingtalk:
     async def hang_up(self, code: int = 1001) -> None:
         """Close every connection."""
         leaving, self.lines = self.lines, []
+        for one in self.waiting:
+            one.is_adrift = True
         for line in leaving:
             await line.hang_up(code)
 
@@ -237,6 +242,11 @@ class FakeDingtalk:
         message_id = answer.get("headers", {}).get("messageId", "")
         self.frames.setdefault(message_id, Frame(frame={})).answers.append(answer)
         await self.note_change()
+
+    @property
+    def waiting(self) -> list[Frame]:
+        """Frames that somebody has and has not answered yet."""
+        return [one for one in self.frames.values() if one.frame and not one.answers and not one.is_adrift]
 
     def codes(self, message_id: str) -> list[int]:
         """The codes with which a frame was answered."""
@@ -280,6 +290,7 @@ class FakeDingtalk:
 
     async def _send(self, one: Frame) -> None:
         one.sent_at.append(self.clock.now())
+        one.is_adrift = not self.lines
         if self.lines:
             await self._random.choice(self.lines).send(one.frame)
 

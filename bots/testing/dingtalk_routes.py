@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bots.testing.dingtalk import FakeCard, FakeDingtalk, Shown
 
 _MAX_BODY = 20_000
+_BROKEN_OFF = 1006
 _TOKEN = "x-acs-dingtalk-access-token"  # noqa: S105 - the header's name
 
 Answer = tuple[int, dict[str, Any]]
@@ -67,13 +70,20 @@ def routes(fake: FakeDingtalk) -> Starlette:
 class _Socket:
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
+        self._serving = asyncio.current_task()
 
     async def send(self, frame: Mapping[str, Any]) -> None:
         raw = frame.get("raw")
-        await self._socket.send_text(raw if isinstance(raw, str) else json.dumps(frame, ensure_ascii=False))
+        # Somebody who is just leaving does not get it; without an answer it is sent again.
+        with suppress(WebSocketDisconnect, RuntimeError, OSError):
+            await self._socket.send_text(raw if isinstance(raw, str) else json.dumps(frame, ensure_ascii=False))
 
     async def hang_up(self, code: int) -> None:
-        await self._socket.close(code)
+        if code == _BROKEN_OFF and self._serving:
+            self._serving.cancel()  # the server then drops the connection without a word
+            return
+        with suppress(WebSocketDisconnect, RuntimeError, OSError):
+            await self._socket.close(code)
 
 
 async def _connect(fake: FakeDingtalk, socket: WebSocket) -> None:
@@ -86,7 +96,9 @@ async def _connect(fake: FakeDingtalk, socket: WebSocket) -> None:
     try:
         while True:
             await fake.answered(json.loads(await socket.receive_text()))
-    except WebSocketDisconnect:
+    except (WebSocketDisconnect, asyncio.CancelledError):
+        pass
+    finally:
         await fake.left(line)
 
 
@@ -116,6 +128,7 @@ async def _call(
         status, said = _bad("param.tooLarge")
     else:
         status, said = work(fake, body)
+        fake.wrong += [str(said["code"])] if status != 200 else []
     await fake.note_change()
     return JSONResponse(said, status_code=status)
 
@@ -139,6 +152,7 @@ async def _by_session(fake: FakeDingtalk, request: Request) -> Response:
         _show(fake, "webhook", name, body["markdown"])
     else:
         said = {"errcode": 40035, "errmsg": "缺少参数"}
+    fake.wrong += [str(said["errcode"])] if said["errcode"] else []
     await fake.note_change()
     return JSONResponse(said)
 
