@@ -15,7 +15,7 @@ from api.app import create_app
 from api.chat_door import ChatDoor
 from api.console.options import ConsoleOptions, OidcOptions
 from api.parts import ApiLimits
-from api.rate_limit import MemoryRateLimiter
+from api.rate_limit import MemoryRateLimiter, RateLimiter
 from retrieval.keeping import IndexKeeper
 from store.webhook_urls import WebhookUrls
 from zhanqing.chats.desk import ChatDesk
@@ -46,7 +46,7 @@ class ServedParts:
         self.store = parts.store
         self.sealer = parts.sealer
         self.limits = ApiLimits(max_upload_bytes=chosen.max_upload_bytes, cors_origins=chosen.cors_origins)
-        self.limiter = MemoryRateLimiter(self.limits.requests_per_minute)
+        self.limiter = _limiter(parts.settings, self.limits.requests_per_minute)
         self.webhook_urls = WebhookUrls()
         self.console = console_options(parts.settings)
         self.desk = ChatDesk(parts)
@@ -76,6 +76,16 @@ class ServedParts:
     ) -> LiveTranscriber:
         """What listens to one call as it happens."""
         return self._parts.live_transcriber(channels=channels, roles=roles, lexicon=lexicon)
+
+
+def _limiter(settings: Settings, per_minute: int) -> RateLimiter:
+    """Return what counts requests: in this process, or for all processes in Redis."""
+    own = MemoryRateLimiter(per_minute)
+    if settings.redis.url is None:
+        return own
+    from api.redis_rate_limit import RedisRateLimiter
+
+    return RedisRateLimiter(settings.redis.url.get_secret_value(), per_minute, fallback=own)
 
 
 def console_options(settings: Settings) -> ConsoleOptions:
