@@ -6,6 +6,7 @@ required, unknown keys are ignored, a turn without an id becomes t001, t002, …
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import fields
 from functools import cache
@@ -19,6 +20,8 @@ from domain.errors import InputError
 from domain.lexicon import LexiconEntry
 from domain.signals import Analysis
 
+_QUOTED = re.compile(r"'.*'|\".*\"|“.*”|‘.*’", re.DOTALL)
+
 
 @cache
 def _adapter(kind: Hashable) -> TypeAdapter[Any]:
@@ -29,7 +32,9 @@ def first_fault(error: ValidationError) -> str:
     """Say where the first fault is and what it is, without repeating the value."""
     fault = error.errors(include_input=False, include_url=False)[0]
     place = ".".join(str(part) for part in fault["loc"]) or "document"
-    return f"{place}: {fault['msg']}"
+    # Domain values name what they refuse in quotation marks; that may be a customer's words.
+    said = _QUOTED.sub("…", fault["msg"]) if fault["type"] == "value_error" else fault["msg"]
+    return f"{place}: {said}"
 
 
 def read(kind: Hashable, document: object, *, what: str) -> Any:
