@@ -97,6 +97,10 @@ class MemoryIndex:
         """Let the vector graph take in new rows, while searches go on; worth a thread of its own."""
         self._vectors.build_graph()
 
+    def nearest_rows(self, vector: Floats, *, limit: int, allowed: Mask) -> Numbers:
+        """Return the rows nearest to a vector as the searches find them, by the graph where there is one."""
+        return self._vectors.nearest(vector, limit=limit, allowed=allowed)[0]
+
     def save_graph(self, path: Path) -> bool:
         """Write the vector graph, if there is one, and say whether there was."""
         return self._vectors.save_graph(path)

@@ -169,15 +169,20 @@ class Cases(Repository):
                     "store.case_cannot_move", case_id=case_id, action=action, status=records[case_id].status
                 )
         moved = [self._moved(records[case_id], action, target) for case_id in case_ids]
-        for record in moved:
-            values = {
-                "status": record.status,
-                "published_version": record.published_version,
-                "updated_at": record.updated_at,
-            }
-            await self._session.execute(update(CaseRow).where(CaseRow.case_id == record.case.id).values(values))
+        await self._set_places(moved, target)
         await self._record_moves([records[case_id] for case_id in case_ids], moved, action, by, why)
         return moved
+
+    async def _set_places(self, moved: Sequence[CaseRecord], status: CaseStatus) -> None:
+        """Write where cases stand now; all that have the same version published in one statement."""
+        ids: dict[int | None, list[str]] = {}
+        for record in moved:
+            ids.setdefault(record.published_version, []).append(record.case.id)
+        for published, case_ids in ids.items():
+            values = {"status": status, "published_version": published, "updated_at": self._now()}
+            for at in range(0, len(case_ids), _BATCH):
+                batch = CaseRow.case_id.in_(case_ids[at : at + _BATCH])
+                await self._session.execute(update(CaseRow).where(batch).values(values))
 
     async def versions(self, case_id: str) -> list[CaseVersion]:
         """Return every version, oldest first; empty when there is no such case."""

@@ -12,8 +12,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from domain.cases import CASE_COLUMNS, CaseStatus, Outcome
+from domain.cases import CASE_COLUMNS, CaseStatus, Outcome, WarCase
 from domain.errors import InputError
+from retrieval import duplicates
+from retrieval.duplicates import Duplicates
 from retrieval.importing import ImportReport, check_files, import_cases
 from retrieval.rows import MAX_FILE_BYTES, MAX_UNPACKED_BYTES
 from store.work import Store
@@ -337,3 +339,34 @@ class TestWriting:
             await load(store, jsonl(tmp_path, changed(id="C-7"), changed(id="C?1")))
         async with store.read(TENANT) as work:
             assert await work.cases.counts() == {CaseStatus.DRAFT: 1}
+
+
+class TestDuplicates:
+    def case(self, name: str, question: str) -> WarCase:
+        return WarCase(
+            id=name,
+            title=name,
+            outcome=Outcome.WON,
+            customer_question=question,
+            blocker="预算要等到下个季度才能批",
+            talk_track="先签框架协议，付款分两期。",
+            result="签约。",
+        )
+
+    def test_a_case_told_with_a_word_changed_is_found_and_another_story_is_not(self) -> None:
+        known = Duplicates(
+            [
+                self.case("A", "今年预算已经用完了，能不能先用后付，明年再补合同？"),
+                self.case("B", "你们的接口文档太旧，我们的工程师对不上字段，谁来负责？"),
+            ]
+        )
+        again = self.case("C", "今年预算已经用完了，能不能先用后付，明年再补签合同？")
+        assert known.of(again) == ("A",)
+        assert known.of(self.case("B", "你们的接口文档太旧，我们的工程师对不上字段，谁来负责？")) == ()  # not itself
+
+    def test_the_work_for_a_case_does_not_grow_with_how_many_are_alike(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        compared = []
+        monkeypatch.setattr(duplicates, "_jaccard", lambda one, other: compared.append(1) or 0.0)
+        known = Duplicates(self.case(f"C-{number}", "交付周期要几周？") for number in range(400))
+        known.of(self.case("X", "交付周期要几周？"))
+        assert len(compared) <= 50

@@ -39,6 +39,7 @@ DEFAULT_K = 5
 MAX_K = 1_000
 LONG_IMPORT = 1_000
 _SHOWN_FAULTS = 50
+_SHOWN_OTHERS = 5
 
 DocumentKind = Literal["document", "policy", "price_list", "product"]
 JsonFlag = Annotated[bool, typer.Option("--json", help="输出 JSON。 Print JSON.")]
@@ -240,6 +241,7 @@ def _progress() -> Callable[[int, int], None]:
 def _show_import(report: ImportReport, *, is_partial: bool, lang: str) -> None:
     for fault in report.faults[:_SHOWN_FAULTS]:
         warn(fault.line(lang))
+    _say_more(len(report.faults), lang)
     if report.unknown_columns:
         warn(text("retrieval.unknown_columns", lang, columns=", ".join(report.unknown_columns)))
     if report.faults and not is_partial:
@@ -247,16 +249,23 @@ def _show_import(report: ImportReport, *, is_partial: bool, lang: str) -> None:
         return
     if report.faults:
         warn(text("retrieval.rows_left_out", lang, count=len(report.faults)))
-    for row in report.masked_rows:
+    for row in report.masked_rows[:_SHOWN_FAULTS]:
         for column, kinds in row.masked.items():
             counted = _counted(kinds)
             warn(text("retrieval.masked_row", lang, file=row.file, row=row.number, field=column, kinds=counted))
+    _say_more(len(report.masked_rows), lang)
     if report.masked:
         warn(text("retrieval.masked", lang, kinds=_counted(report.masked)))
-    for case_id, others in report.duplicates.items():
-        warn(text("retrieval.duplicate", lang, case_id=case_id, others=", ".join(others)))
+    for case_id, others in list(report.duplicates.items())[:_SHOWN_FAULTS]:
+        warn(text("retrieval.duplicate", lang, case_id=case_id, others=", ".join(others[:_SHOWN_OTHERS])))
+    _say_more(len(report.duplicates), lang)
     counts = {name: getattr(report, name) for name in ("new", "changed", "unchanged", "published")}
     say(text("retrieval.imported", lang, **counts))
+
+
+def _say_more(count: int, lang: str) -> None:
+    if count > _SHOWN_FAULTS:
+        warn(text("retrieval.and_more", lang, count=count - _SHOWN_FAULTS))
 
 
 def _counted(kinds: Any) -> str:
