@@ -34,6 +34,7 @@ def run(data: Path, *, half: str = "visible", parts: Parts) -> EvalResult:
     figures = [figure for name, calls in sets.items() if calls for figure in _figures(name, calls, parts.transcriber)]
     clips = enrolment_clips(data, half)
     figures += _enrolled_figures(sets["real_voice_calls"], clips, parts.transcriber)
+    figures += _stranger_figures(sets["real_voice_calls"], sets["sales_calls"], parts.transcriber)
     return EvalResult(suite=SUITE, data=f"{half}, mixed to mono", figures=tuple(figures))
 
 
@@ -61,6 +62,19 @@ def _enrolled_figures(
                 reference = [_as_rep(one.spoken, role) for one in call.turns]
                 pairs += [(turn, reference) for turn in _turns(call, transcriber, rep_voice=voice)]
     return _attribution("real_voice_calls.enrolled", pairs) if pairs else []
+
+
+def _stranger_figures(calls: Sequence[Call], others: Sequence[Call], transcriber: Transcriber) -> list[Figure]:
+    """Turns that get a name when the enrolled voice, a sales call's rep, is not in the call at all."""
+    named = total = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for number, call in enumerate(calls if others else ()):
+            voice = Path(folder) / f"{call.id}.wav"
+            _join([others[number % len(others)].audio], voice, channel=0)
+            turns = _turns(call, transcriber, rep_voice=voice)
+            named += sum(not turn.speaker.startswith("speaker_") for turn in turns)
+            total += len(turns)
+    return [proportion("real_voice_calls.stranger_enrolled.share_named", named, total)] if total else []
 
 
 def _attribution(name: str, pairs: Sequence[tuple[Spoken, Sequence[Spoken]]]) -> list[Figure]:
@@ -91,11 +105,12 @@ def _mix(source: Path, target: Path) -> None:
     _join([source], target)
 
 
-def _join(sources: Iterable[Path], target: Path) -> None:
-    """Write recordings one after the other, each mixed to mono."""
+def _join(sources: Iterable[Path], target: Path, *, channel: int | None = None) -> None:
+    """Write recordings one after the other, each mixed to mono, or one channel of each."""
     with wave.open(str(target), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
         for block in (block for source in sources for block in decode(source, limits=AudioLimits())):
-            file.writeframes((np.clip(block.mean(axis=0), -1, 1) * 32767).astype("<i2").tobytes())
+            sound = block.mean(axis=0) if channel is None else block[channel]
+            file.writeframes((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())

@@ -13,6 +13,7 @@ SUITES: dict[str, str] = {
     "asr": "eval.asr",
     "telephone": "eval.speech_telephone",
     "live": "eval.speech_live",
+    "speech_cost": "eval.speech_cost",
     "diarization": "eval.diarization",
     "hotwords": "eval.hotwords",
     "ghosts": "eval.ghosts",

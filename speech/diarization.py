@@ -17,6 +17,7 @@ import numpy.typing as npt
 from domain.errors import InputError
 from speech.attribution import named_speakers
 from speech.audio import RATE, Samples
+from speech.telephone_band import TELEPHONE_SHARE, by_telephone, power_in_band
 from speech.timed_text import TimedText, plain, said
 from speech.voice_encoder import SLICE_S, Vectors, VoiceEncoder
 from speech.voices import SpokenPart
@@ -40,9 +41,9 @@ class DiarizationRules:
         change: What a change of speaker costs, in seconds of likeness.
         certain: Lead in likeness, over a phrase, below which it stays unattributed.
         sample: Slices that are clustered; the others join the nearest voice.
-        enrolled_likeness: Least cosine of a voice to the enrolled rep's. Low, because the clip may come from
-            another microphone than the call.
-        enrolled_lead: By how much it must be more like the rep than every other voice.
+        enrolled_likeness: Least cosine of a voice to the enrolled rep's (in one band, the same voice lies at 0.92-0.95,
+            another one at 0.75-0.85; two speakers, measured on our telephone-band calls). It must also lead by
+            `certain`.
         enrolled_s: Least speech that a voice is known by.
     """
 
@@ -54,8 +55,7 @@ class DiarizationRules:
     change: float = 0.03
     certain: float = 0.04
     sample: int = 1000
-    enrolled_likeness: float = 0.6
-    enrolled_lead: float = 0.08
+    enrolled_likeness: float = 0.88
     enrolled_s: float = 5.0
 
 
@@ -73,20 +73,20 @@ class VoiceDiarizer:
         self._waiting: list[Samples] = []
         self._starts_ms: list[int] = []
         self._ends_ms: list[int] = []
-        self._rep: npt.NDArray[np.float32] | None = None
+        self._rep: list[Samples] = []
+        self._power = np.zeros(2)  # in the telephone's band, and in all of it
 
     def meet_rep(self, pieces: Sequence[Samples]) -> None:
         """See `Diarizer.meet_rep`."""
         if sum(map(len, pieces)) < self._rules.enrolled_s * RATE:
             raise InputError("speech.enrolment_too_short", seconds=round(self._rules.enrolled_s))
-        slices = [_slice(piece, start) for piece in pieces for start in _slice_starts(len(piece), _SLICE)]
-        vectors = [self._encoder.encode(np.stack(slices[at : at + _BATCH])) for at in range(0, len(slices), _BATCH)]
-        self._rep = _unit(np.concatenate(vectors).mean(axis=0))  # (256,)
+        self._rep = list(pieces)
 
     def hear(self, samples: Samples, *, start_ms: int) -> None:
         """See `Diarizer.hear`."""
         for start in _slice_starts(len(samples), round(self._rules.hop_s * RATE)):
             self._waiting.append(_slice(samples, start))
+            self._power += power_in_band(self._waiting[-1])
             self._starts_ms.append(start_ms + start * 1000 // RATE)
             self._ends_ms.append(start_ms + min(start + _SLICE, len(samples)) * 1000 // RATE)
 
@@ -113,13 +113,21 @@ class VoiceDiarizer:
 
     def _enrolled(self, voices: Vectors) -> int | None:
         """The voice that is the enrolled rep's, where one clearly is."""
-        if self._rep is None:
+        if not self._rep:
             return None
-        likeness = voices @ self._rep  # (voices,)
+        likeness = voices @ self._enrolled_voice()  # (voices,)
         best = int(likeness.argmax())
         others = np.delete(likeness, best)
-        alone = not others.size or float(likeness[best] - others.max()) >= self._rules.enrolled_lead
+        alone = not others.size or float(likeness[best] - others.max()) >= self._rules.certain
         return best if alone and likeness[best] >= self._rules.enrolled_likeness else None
+
+    def _enrolled_voice(self) -> npt.NDArray[np.float32]:
+        """The rep's vector, float32 (256,), from a clip brought to the call's band: like is compared with like."""
+        narrow = self._power[0] > TELEPHONE_SHARE * self._power[1]
+        pieces = [by_telephone(piece) for piece in self._rep] if narrow else self._rep
+        slices = [_slice(piece, start) for piece in pieces for start in _slice_starts(len(piece), _SLICE)]
+        vectors = [self._encoder.encode(np.stack(slices[at : at + _BATCH])) for at in range(0, len(slices), _BATCH)]
+        return _unit(np.concatenate(vectors).mean(axis=0))
 
     def _likeness(self, vectors: Vectors, voices: Vectors, phrase: TimedText) -> npt.NDArray[np.float64]:
         """Mean likeness of the slices under a phrase to each voice, by overlap; the nearest slice if none is."""

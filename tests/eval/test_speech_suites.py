@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from eval.speech_scores import CharacterErrors, error_difference
-from eval.speech_sets import Utterance
+from domain.conversation import Transcript, Turn
+from eval.speech_cost import write_long
+from eval.speech_heard import ScoredCall
+from eval.speech_live import live_figures
+from eval.speech_scores import CharacterErrors, Spoken, error_difference
+from eval.speech_sets import Call, SpokenTurn, Utterance, enrolment_clips
 from eval.speech_telephone import evenly, telephone_figures, write_telephone
 from speech.audio import RATE, AudioLimits, Samples, decode
 from speech.testing import LoudnessDetector, ScriptedRecognizer, tone, write_wav
@@ -73,3 +78,56 @@ def test_the_telephone_suite_pairs_each_sentence_with_itself(tmp_path: Path) -> 
         "read_speech.cer_telephone": 0.2,
         "read_speech.telephone_loss": 0.2,
     }
+
+
+def test_the_long_call_of_the_cost_suite_has_exactly_its_length(tmp_path: Path) -> None:
+    source = write_wav(tmp_path / "a.wav", tone(7.0), tone(7.0, hertz=230))
+
+    write_long([Call(id="a", audio=source, turns=())], tmp_path / "long.wav", minutes=1)
+
+    blocks = list(decode(tmp_path / "long.wav", limits=AudioLimits()))
+    assert {len(block) for block in blocks} == {2}
+    assert sum(block.shape[1] for block in blocks) == 60 * RATE
+
+
+def test_live_figures_compare_both_with_the_reference_and_with_each_other() -> None:
+    call = Call(
+        id="a",
+        audio=Path(),
+        turns=(SpokenTurn(spoken=Spoken(speaker="rep", start_ms=0, end_ms=1000), text="价格太贵了"),),
+    )
+    batch = Turn(id="t001", speaker="rep", text="价格太跪了。")
+    scored = ScoredCall(
+        call=call,
+        transcript=Transcript(id="a", turns=(batch,)),
+        by_speaker=(CharacterErrors(edits=1, length=5), CharacterErrors(edits=0, length=0)),
+        seconds=1.0,
+    )
+
+    figures = {
+        figure.name: figure.value
+        for figure in live_figures([scored], [[Turn(id="t1", speaker="rep", text="价格太贵了")]])
+    }
+
+    assert figures == {
+        "batch.cer": 0.2,
+        "live.cer": 0.0,
+        "live.cer_above_batch": -0.2,
+        "live.distance_from_batch_text": 0.2,
+    }
+
+
+def test_an_enrolment_clip_says_nothing_that_is_in_a_call(tmp_path: Path) -> None:
+    calls, sentences = tmp_path / "stereo_calls_zh_derived", tmp_path / "aishell_zh_speech"
+    calls.mkdir()
+    sentences.mkdir()
+    row = {"id": "c", "channels": {"0": "agent (S1)", "1": "customer (S2)"}, "turns": [{"src": "a1"}]}
+    (calls / "visible.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    rows = [
+        {"id": name, "speaker": speaker, "audio": name} for name, speaker in (("a1", "S1"), ("a2", "S1"), ("b1", "S2"))
+    ]
+    (sentences / "visible.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+    clips = enrolment_clips(tmp_path, "visible")
+
+    assert clips == {("c", "rep"): (sentences / "a2",), ("c", "customer"): (sentences / "b1",)}

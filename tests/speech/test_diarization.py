@@ -13,12 +13,13 @@ from domain.errors import InputError, MissingError
 from speech.attribution import named_speakers
 from speech.audio import RATE, Samples
 from speech.diarization import VoiceDiarizer
+from speech.telephone_band import TELEPHONE_SHARE, by_telephone, power_in_band
 from speech.testing import LoudnessDetector, ScriptedRecognizer, quiet, tone, write_wav
 from speech.transcriber import CallTranscriber
 from speech.voice_encoder import Vectors
 from speech.voices import OneVoice, SpokenPart
 
-LOW, HIGH = 220.0, 520.0
+LOW, HIGH = 420.0, 820.0
 UNRELATED = ("今天天气晴朗", "股市小幅上涨", "运动会开幕了", "图书馆关门了")
 
 
@@ -73,7 +74,7 @@ def test_an_enrolled_voice_is_the_rep_whoever_speaks_first(hertz: float, named: 
 
 
 def test_an_enrolled_voice_that_is_not_in_the_call_names_nobody(tmp_path: Path) -> None:
-    clip = write_wav(tmp_path / "rep.wav", voice(1200.0, 8.0))
+    clip = write_wav(tmp_path / "rep.wav", voice(1600.0, 8.0))
 
     found = speakers(transcriber(UNRELATED).transcribe(mixed(tmp_path), rep_voice=clip))
 
@@ -122,6 +123,18 @@ def test_where_channels_tell_who_speaks_the_clip_is_not_read(tmp_path: Path) -> 
     )
 
     assert speakers(transcript) == ["rep", "customer"]
+
+
+def test_a_clip_in_wide_band_is_compared_as_the_telephone_would_carry_it() -> None:
+    rumble = np.random.default_rng(0).standard_normal(8 * RATE).astype(np.float32)
+    low = np.fft.irfft(np.fft.rfft(rumble) * (np.fft.rfftfreq(len(rumble), 1 / RATE) < 150), len(rumble))
+    clip = voice(LOW, 8.0) + np.asarray(2.0 * low / np.abs(low).max(), np.float32)
+
+    heard = by_telephone(clip)
+
+    assert power_in_band(clip)[0] < TELEPHONE_SHARE * power_in_band(clip)[1]
+    assert power_in_band(heard)[0] > TELEPHONE_SHARE * power_in_band(heard)[1]
+    assert np.abs(heard - voice(LOW, 8.0)).max() < 0.01
 
 
 def test_a_known_voice_goes_before_what_is_said() -> None:
