@@ -51,7 +51,9 @@ class FakeGateway:
         connections: How many were opened.
         drop_pongs: Pings get no acknowledgement.
         lose_acks: So many next frames are taken and their acknowledgements lost.
-        close_after: Close with this code after the next frame that is not a ping, before it is taken.
+        refuse_next: Answer the next frame with this code and take nothing of it.
+        answers_per_minute: What one chat takes; more is refused with 45009.
+    close_after: Close with this code after the next frame that is not a ping, before it is taken.
     """
 
     clock: Clock
@@ -67,6 +69,8 @@ class FakeGateway:
     drop_pongs: bool = False
     lose_acks: int = 0
     close_after: int | None = None
+    refuse_next: int = 0
+    answers_per_minute: int = _PER_MINUTE
     url: str = ""
     _current: dict[str, ServerConnection] = field(default_factory=dict)
     _asked_at: dict[str, float] = field(default_factory=dict)
@@ -149,6 +153,10 @@ class FakeGateway:
         if self.close_after is not None:
             code, self.close_after = self.close_after, None
             await self.close(code)
+            return
+        if self.refuse_next:
+            code, self.refuse_next = self.refuse_next, 0
+            await self._ack(socket, req_id, code)
             return
         code = self._answered(str(command), req_id, frame.get("body") or {})
         if self.lose_acks:
@@ -233,4 +241,4 @@ class FakeGateway:
         now = self.clock.now()
         self._times[chat] = [at for at in self._times[chat] if at > now - 60]
         self._times[chat].append(now)
-        return len(self._times[chat]) > _PER_MINUTE
+        return len(self._times[chat]) > self.answers_per_minute

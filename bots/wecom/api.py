@@ -13,6 +13,7 @@ import httpx
 from bots.clock import Clock
 from bots.downloads import Download, discard, download
 from bots.errors import RefusedError
+from bots.quiet import keep_queries_out_of_logs
 from bots.throttle import Rate, Throttle
 from bots.tokens import Token, TokenCache
 from bots.wecom.config import WecomAppConfig
@@ -34,6 +35,7 @@ class WecomApi:
     """One app's calls. A busy platform is waited for, up to three times; everything else is the caller's to retry."""
 
     def __init__(self, config: WecomAppConfig, clock: Clock) -> None:
+        keep_queries_out_of_logs()
         self._config = config
         self._clock = clock
         self._tokens = TokenCache(self._fetch_token, clock)

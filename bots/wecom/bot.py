@@ -18,6 +18,7 @@ from bots.errors import RefusedError
 from bots.inbound import Attachment, Channel, InboundMessage
 from bots.outgoing import Outgoing
 from bots.platform import Finding, OnMessage
+from bots.quiet import keep_queries_out_of_logs
 from bots.wecom.bot_media import fetch_media
 from bots.wecom.bot_messages import parse_bot_message, read_bot_message
 from bots.wecom.bot_sending import BotSender
@@ -58,6 +59,7 @@ class WecomBot:
         *,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        keep_queries_out_of_logs()
         self._config = config
         self._clock = clock
         self._jitter = jitter
@@ -127,7 +129,7 @@ class WecomBot:
             if self._connected_at is not None:
                 refusals = 0
                 attempts = 0 if self._clock.now() - self._connected_at >= _HEALTHY_S else attempts
-            wait_s = min(2.0**attempts, _LONGEST_WAIT_S) * (0.5 + self._jitter() / 2)
+            wait_s = min(2.0 ** min(attempts, 10), _LONGEST_WAIT_S) * (0.5 + self._jitter() / 2)
             attempts += 1
             log.warning("wecom.disconnected", reason=reason, wait_s=round(wait_s, 1))
             await self._clock.sleep(wait_s)

@@ -15,7 +15,8 @@ from bots.errors import RefusedError
 from bots.inbound import Attachment, Channel, InboundKind, InboundMessage
 from bots.outgoing import Outgoing
 from bots.platform import CallbackAnswer, CallbackRequest, Finding
-from bots.splitting import Limit, split
+from bots.quiet import keep_queries_out_of_logs
+from bots.splitting import Limit, parts, split
 from bots.wecom.bot_media import fetch_media
 from bots.wecom.bot_messages import BotMessage, parse_bot_message, read_bot_message
 from bots.wecom.cards import template_card, words_of
@@ -24,10 +25,10 @@ from bots.wecom.crypto import MessageCrypto
 from bots.wecom.envelopes import opened_echo, opened_json, refuse_old, sealed_json
 from bots.wecom.hosts import may_reach
 from bots.wecom.self_check import callback_findings
+from bots.wecom.streams import LIMIT, closing
 from domain.errors import PlatformError
 from domain.messages import text
 
-LIMIT = Limit(max_bytes=20000)
 CUT = Limit(max_bytes=19500)
 _ASKED_FOR_S = 330.0
 """WeCom stops asking six minutes after the question; half a minute before that we say that the rest comes later."""
@@ -43,6 +44,7 @@ class WecomBotUrl:
     channel = Channel.WECOM_BOT_URL
 
     def __init__(self, config: WecomBotUrlConfig, clock: Clock) -> None:
+        keep_queries_out_of_logs()
         self._config = config
         self._clock = clock
         self._crypto = MessageCrypto(token=config.token, encoding_aes_key=config.aes_key, receive_id="")
@@ -104,11 +106,13 @@ class WecomBotUrl:
             return outgoing.notes
         if not outgoing.reply_to:
             raise RefusedError("bots.wecom_url_no_push")
-        if not self._must_send(outgoing):
-            return {"fetched": "1"}
-        if body := _late_body(outgoing):
+        if self._must_send(outgoing):
+            body, told = _late_body(outgoing), {"sent": "1"}
+        else:
+            body, told = _rest_body(outgoing), {"fetched": "1"}
+        if body:
             await self._respond(outgoing.reply_to.get("response_url", ""), body)
-        return {"sent": "1"}
+        return told
 
     async def fetch(self, attachment: Attachment, into: Path) -> str:
         """Write the decrypted file to `into`; its key is the callback's."""
@@ -139,10 +143,14 @@ class WecomBotUrl:
         if outgoing is None:
             return _stream_frame(stream_id, text("bots.wecom_lost"), finish=True)
         if "sent" in outgoing.notes or (self._is_late(outgoing) and not outgoing.is_final):
-            parts = [outgoing.text] if not outgoing.is_final else []
-            return _stream_frame(stream_id, "\n\n".join([*parts, text("bots.wecom_later")]).strip(), finish=True)
+            return _stream_frame(
+                stream_id, closing("" if outgoing.is_final else outgoing.text, "bots.wecom_later"), finish=True
+            )
         card = template_card(outgoing.card) if outgoing.is_final and outgoing.card else None
-        shown = _fitted(outgoing.text if card else _words(outgoing)) or text("bots.wecom_thinking")
+        words = outgoing.text if card else _words(outgoing)
+        # What the bubble does not hold goes out by the response URL, where there is one.
+        shown = split(words, LIMIT)[0] if outgoing.reply_to.get("response_url") else _fitted(words)
+        shown = shown or text("bots.wecom_thinking")
         frame = _stream_frame(stream_id, shown, finish=outgoing.is_final)
         return frame | {"msgtype": "stream_with_template_card", "template_card": card} if card else frame
 
@@ -194,6 +202,16 @@ def _late_body(outgoing: Outgoing) -> dict[str, Any]:
     else:
         words = _words(outgoing)
     return {"msgtype": "markdown", "markdown": {"content": _fitted(words)}} if words else {}
+
+
+def _rest_body(outgoing: Outgoing) -> dict[str, Any]:
+    """Return what the bubble does not hold, for the one message that the response URL takes."""
+    has_card = outgoing.card is not None and template_card(outgoing.card) is not None
+    words = outgoing.text if has_card else _words(outgoing)
+    rest = "".join(part.source for part in parts(words, LIMIT)[1:])
+    if not rest or not outgoing.reply_to.get("response_url"):
+        return {}
+    return {"msgtype": "markdown", "markdown": {"content": _fitted(rest)}}
 
 
 def _words(outgoing: Outgoing) -> str:

@@ -50,7 +50,7 @@ class Intake:
             except ZhanqingError as error:
                 failures += 1
                 log.warning("wecom.message_not_kept", reason=error.code, waiting=len(self._waiting))
-                await self._clock.sleep(min(2.0 ** (failures - 1), _LONGEST_WAIT_S))
+                await self._clock.sleep(min(2.0 ** min(failures - 1, 10), _LONGEST_WAIT_S))
 
     async def drain(self) -> None:
         """Keep what waits.

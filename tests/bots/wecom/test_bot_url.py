@@ -158,13 +158,21 @@ async def test_a_redelivered_question_keeps_its_stream(chat: FakeBotChat, edge: 
     assert len(edge.messages) == 1
 
 
-async def test_an_answer_longer_than_a_bubble_is_cut_and_says_so(chat: FakeBotChat, edge: Edge) -> None:
+async def test_what_a_bubble_does_not_hold_follows_by_the_response_url(chat: FakeBotChat, edge: Edge) -> None:
+    text = "客户说价格太高。" * 1500
     bubble = await chat.say("都写出来")
-    await edge.write("客户说价格太高。" * 2000, State.FINISHED)
+    await edge.write(text, State.FINISHED)
     await chat.refresh(bubble)
 
     assert chat.faults == []
-    assert bubble.texts[-1].endswith("可以接着问我。）")
+    assert bubble.texts[-1] + chat.later[0]["markdown"]["content"] == text
+
+
+async def test_what_both_do_not_hold_is_cut_and_says_so(chat: FakeBotChat, edge: Edge) -> None:
+    await chat.say("都写出来")
+    await edge.write("客户说价格太高。" * 3000, State.FINISHED)
+
+    assert chat.later[0]["markdown"]["content"].endswith("可以接着问我。）")
 
 
 async def test_a_press_is_known_and_answered_by_the_response_url(chat: FakeBotChat, edge: Edge) -> None:
