@@ -56,8 +56,8 @@ class Line:
 
     async def leave(self) -> None:
         """Answer what is still to be answered, but no longer than the platform waits; then close."""
-        waiting = asyncio.gather(*(lane.join() for lane in self._lanes))
-        late = asyncio.ensure_future(self._clock.sleep(_DRAIN_S))
+        waiting = asyncio.create_task(self._all_kept())
+        late = asyncio.create_task(self._clock.sleep(_DRAIN_S))
         try:
             await asyncio.wait([waiting, late], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -70,6 +70,10 @@ class Line:
         for keeper in self._keepers:
             keeper.cancel()
         await self._socket.close()
+
+    async def _all_kept(self) -> None:
+        for lane in self._lanes:
+            await lane.join()
 
     async def _read(self) -> bool:
         while True:
