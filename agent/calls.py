@@ -124,10 +124,19 @@ class CallCoach:
     ) -> Report:
         """Notice, measure, keep and advise on a conversation; `keep_report` stores what comes back."""
         names = await self._names(tenant, lexicon)
-        signals = await asyncio.to_thread(self._detector.detect, transcript, lexicon=names)
-        analysis = Analysis(conversation_id=transcript.id, signals=signals, metrics=measure(transcript, signals))
+        analysis = await self._noticed(transcript, names)
         transcript, account = await self._keep(tenant, transcript, analysis, account)
         return await self._advise(tenant, transcript, analysis, account, names, key)
+
+    async def note_transcript(self, tenant: str, transcript: Transcript) -> Analysis:
+        """Notice, measure and keep a conversation without advice on it."""
+        analysis = await self._noticed(transcript, await self._names(tenant, ()))
+        await self._keep(tenant, transcript, analysis, None)
+        return analysis
+
+    async def _noticed(self, transcript: Transcript, names: Lexicon) -> Analysis:
+        signals = await asyncio.to_thread(self._detector.detect, transcript, lexicon=names)
+        return Analysis(conversation_id=transcript.id, signals=signals, metrics=measure(transcript, signals))
 
     async def _names(self, tenant: str, lexicon: Lexicon) -> Lexicon:
         async with self._store.read(tenant) as work:

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 from fastapi import Request
 from starlette.requests import HTTPConnection
 
+from agent.drills import DrillCoach
 from api.chat_door import ChatDoor
 from api.console.options import ConsoleOptions
 from api.rate_limit import RateLimiter
@@ -150,6 +151,11 @@ class ApiParts(Protocol):
         ...
 
     @property
+    def drills(self) -> DrillCoach:
+        """Plays drills."""
+        ...
+
+    @property
     def search(self) -> LibrarySearch:
         """Finds war cases and documents."""
         ...
@@ -203,6 +209,16 @@ async def coach_of(request: Request) -> Coach:
     """
     parts = parts_of(request)
     return await asyncio.to_thread(lambda: parts.coach)
+
+
+async def drills_of(request: Request) -> DrillCoach:
+    """Return what plays drills; building it loads models, which happens in a thread, once.
+
+    Raises:
+        MissingError: Its models have not been pulled.
+    """
+    parts = parts_of(request)
+    return await asyncio.to_thread(lambda: parts.drills)
 
 
 async def search_of(request: Request) -> LibrarySearch:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from agent.drills import DrillCoach
 from api.app import create_app
 from api.chat_door import ChatDoor
 from api.console.options import ConsoleOptions
@@ -33,6 +34,7 @@ from domain.suggestions import (
     VerifiedSentence,
 )
 from retrieval.results import FacetFilter, LibrarySearch, SearchResult
+from signals.pipeline import SignalDetector
 from speech.live import LiveTranscriber
 from speech.recognizer import Recognizer
 from speech.testing import LoudnessDetector, ScriptedRecognizer
@@ -194,6 +196,11 @@ class TestParts:
     live_recognizer: Recognizer = field(default_factory=lambda: ScriptedRecognizer(["您好", "太贵了"]))
     console: ConsoleOptions = field(default_factory=ConsoleOptions)
     chats: ChatDoor | None = None
+
+    @property
+    def drills(self) -> DrillCoach:
+        """Play drills with detectors that find nothing."""
+        return DrillCoach(self.store, SignalDetector([]), adviser=self.coach)
 
     def live_transcriber(
         self, *, channels: int, roles: Sequence[str] | None = None, lexicon: Lexicon = ()

@@ -17,6 +17,7 @@ from zhanqing.settings import SearchSettings, Settings, SpeechSettings, read_set
 if TYPE_CHECKING:
     from agent.calls import CallCoach
     from agent.coach import Coach
+    from agent.drills import DrillCoach
     from agent.engines import Engine
     from domain.lexicon import Lexicon
     from language.encoder import Encoder, Prefix
@@ -194,6 +195,7 @@ class Parts:
             model=chosen.model,
             api_key=chosen.api_key.get_secret_value() if chosen.api_key else "",
             timeout_s=chosen.timeout_s,
+            source_characters=chosen.source_characters,
         )
         return ChatEngine(endpoint, ExtractiveEngine(Vectors(self.encoder)))
 
@@ -203,6 +205,13 @@ class Parts:
         from agent.calls import CallCoach
 
         return CallCoach(self.store, self.coach, self.detector, transcriber=lambda: self.transcriber)
+
+    @cached_property
+    def drills(self) -> DrillCoach:
+        """Role plays on lost moments and cases."""
+        from agent.drills import DrillCoach
+
+        return DrillCoach(self.store, self.detector, adviser=self.coach)
 
     @cached_property
     def sealer(self) -> Sealer:

@@ -1,0 +1,83 @@
+"""The team digest as one self-contained page and as JSON values: who needs help, who hesitates, what to coach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from coaching.digest import Hesitation, RepNeed, TeamDigest
+from coaching.page import template
+from coaching.radar import Ability, DrillNeed
+from coaching.radar_picture import draw_radar
+from coaching.words import Say, speaker_of
+from domain.suggestions import AI_LABEL
+from wire.documents import dump
+
+MOST_HESITATIONS = 12
+
+
+def render_team(digest: TeamDigest, *, names: Mapping[str, str] | None = None, lang: str = "zh") -> str:
+    """Render the digest.
+
+    Args:
+        names: Rep id → name; an id without one is shown as it is.
+    """
+    say = speaker_of(lang)
+    known = names or {}
+    values = {
+        "reps": [(need, known.get(need.rep_id) or need.rep_id, _radar(need, known, say, lang)) for need in digest.reps],
+        "minutes": f"{sum(item.minutes for item in digest.plan):.0f}",
+        "calls": sum(need.calls for need in digest.reps),
+        "hesitations": _by_customer(digest.who_hesitates)[:MOST_HESITATIONS],
+    }
+    page = template("team.html.j2", lang)
+    return page.render(digest=digest, say=say, names=known, ai_label=AI_LABEL, **values)
+
+
+def team_document(digest: TeamDigest) -> dict[str, Any]:
+    """Return the digest as JSON values."""
+    return {
+        "reps": [_need_document(need) for need in digest.reps],
+        "who_needs_help": [need.rep_id for need in digest.who_needs_help],
+        "who_hesitates": [dump(each) for each in digest.who_hesitates],
+        "plan": {
+            "minutes": round(sum(item.minutes for item in digest.plan), 2),
+            "items": [dump(item) for item in digest.plan],
+        },
+        "label": AI_LABEL,
+    }
+
+
+def radar_document(
+    rep_id: str, abilities: Sequence[Ability], needs: Sequence[DrillNeed], *, calls: int
+) -> dict[str, Any]:
+    """Return a rep's radar and what to drill as JSON values."""
+    return {
+        "rep_id": rep_id,
+        "calls": calls,
+        "abilities": [{**dump(ability), "is_weak": ability.is_weak} for ability in abilities],
+        "drills": [dump(need) for need in needs],
+        "label": AI_LABEL,
+    }
+
+
+def _by_customer(hesitations: Sequence[Hesitation]) -> list[tuple[tuple[str, ...], Hesitation]]:
+    """Return each conversation once, newest first: its labels, and what was said last."""
+    found: dict[str, list[Hesitation]] = {}
+    for each in hesitations:
+        found.setdefault(each.conversation_id, []).append(each)
+    return [(tuple(dict.fromkeys(each.label for each in said)), said[-1]) for said in reversed(found.values())]
+
+
+def _need_document(need: RepNeed) -> dict[str, Any]:
+    document = radar_document(need.rep_id, need.abilities, need.needs, calls=need.calls)
+    del document["label"]
+    return {**document, "total": need.total, "alerts": need.alerts}
+
+
+def _radar(need: RepNeed, names: Mapping[str, str], say: Say, lang: str) -> Markup:
+    title = names.get(need.rep_id) or need.rep_id
+    picture = draw_radar(need.abilities, title=title, say=say, lang=lang)
+    return Markup(picture) if picture else Markup()  # noqa: S704  # drawsvg escapes
