@@ -14,6 +14,8 @@ LIMIT = Limit(max_bytes=18_000, max_characters=3_500)
 """The platform refuses bodies above 20,000 bytes, and its clients stop rendering long markdown."""
 TITLE_CHARS = 60
 _NUMBER = re.compile(r":s(\d{1,3})$")
+_AFTER_QUOTE = re.compile(r"^(>[^\n]*)\n(?=[^>\n])", re.MULTILINE)
+"""A line right beneath a quote would be read as part of it."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -26,8 +28,8 @@ def messages_of(outgoing: Outgoing, *, has_buttons: bool) -> list[str]:
     blocks = [outgoing.text.strip("\n")]
     if outgoing.card is not None:
         blocks.append(_card(outgoing.card, is_group=outgoing.to.is_group, has_buttons=has_buttons))
-    whole = "\n\n".join(block for block in blocks if block)
-    return numbered(for_dingtalk(_CONTROL.sub("", whole)), LIMIT) if whole else []
+    whole = _CONTROL.sub("", "\n\n".join(block for block in blocks if block))
+    return numbered(for_dingtalk(_AFTER_QUOTE.sub(r"\1\n\n", whole)), LIMIT) if whole else []
 
 
 def title_of(outgoing: Outgoing) -> str:
@@ -61,8 +63,8 @@ def _card(card: Card, *, is_group: bool, has_buttons: bool) -> str:
 def _commands(card: Card, *, is_group: bool) -> list[str]:
     """Return the line that says what to answer, unless the card's own lines say it."""
     commands = [command(button) for button in card.buttons]
-    told = any(one in line for one in commands for line in card.lines)
+    named = "".join(f"「{one}」" for one in commands)
     # A robot hears only those messages of a group that mention it.
-    if is_group:
-        return ["", text("bots.dingtalk_answer_in_group", commands="".join(f"「{one}」" for one in commands))]
-    return [] if told else ["", text("bots.dingtalk_answer", commands="".join(f"「{one}」" for one in commands))]
+    if any(one in line for one in commands for line in card.lines):
+        return ["", text("bots.dingtalk_mention_first")] if is_group else []
+    return ["", text("bots.dingtalk_answer_in_group" if is_group else "bots.dingtalk_answer", commands=named)]
