@@ -20,6 +20,7 @@ from retrieval.keeping import IndexKeeper
 from store.webhook_urls import WebhookUrls
 from zhanqing.chats.desk import ChatDesk
 from zhanqing.chats.pushes import PushRules
+from zhanqing.tracing import start_tracing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -45,7 +46,11 @@ class ServedParts:
         self._parts = parts
         self.store = parts.store
         self.sealer = parts.sealer
-        self.limits = ApiLimits(max_upload_bytes=chosen.max_upload_bytes, cors_origins=chosen.cors_origins)
+        self.limits = ApiLimits(
+            max_upload_bytes=chosen.max_upload_bytes,
+            cors_origins=chosen.cors_origins,
+            live_calls=chosen.live_calls,
+        )
         self.limiter = _limiter(parts.settings, self.limits.requests_per_minute)
         self.webhook_urls = WebhookUrls()
         self.console = console_options(parts.settings)
@@ -168,18 +173,22 @@ async def run_worker(parts: Parts) -> None:
             worker.stop()
 
     _on_signals(stop)
+    finish = start_tracing(parts.settings.otel.endpoint, service="zhanqing-worker")
     expiring = asyncio.create_task(_retention(parts).run())
     await asyncio.gather(*(worker.run() for worker in workers))
     expiring.cancel()
     await desk.close()
+    await asyncio.to_thread(finish)
 
 
 async def run_api(parts: Parts, *, host: str, port: int) -> None:
     """Serve until the process is asked to stop."""
     import uvicorn
 
+    finish = start_tracing(parts.settings.otel.endpoint, service="zhanqing-api")
     config = uvicorn.Config(make_app(parts), host=host, port=port, log_config=None, access_log=False)
     await uvicorn.Server(config).serve()
+    await asyncio.to_thread(finish)
 
 
 def is_free(host: str, port: int) -> bool:

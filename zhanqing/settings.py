@@ -148,7 +148,14 @@ class ApiSettings(_Group):
     """The HTTP service."""
 
     max_upload_bytes: int = Field(default=512 << 20, gt=0, description="Largest request body, in bytes.")
+    live_calls: int = Field(default=4, ge=0, description="Calls heard at once as they happen; each takes a core.")
     cors_origins: tuple[str, ...] = Field(default=(), description="Origins allowed to call from a browser.")
+
+
+class OtelSettings(_Group):
+    """Traces to an OpenTelemetry collector; needs the otel extra."""
+
+    endpoint: str | None = Field(default=None, description="OTLP over HTTP, e.g. http://collector:4318/v1/traces.")
 
 
 class RetentionSettings(_Group):
@@ -227,6 +234,7 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     oidc: OidcSettings = OidcSettings()
     retention: RetentionSettings = RetentionSettings()
+    otel: OtelSettings = OtelSettings()
     bots: BotsSettings = BotsSettings()
 
     @property

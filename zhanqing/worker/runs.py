@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 import structlog
+from opentelemetry import trace
 
 from domain.errors import ConflictError, ZhanqingError
 from store.jobs import Job
@@ -23,6 +24,7 @@ from store.queue import Claim, JobQueue
 from store.work import Store, Work
 
 log = structlog.get_logger(__name__)
+_tracer = trace.get_tracer("zhanqing.worker")
 
 INTERNAL = "zhanqing.internal"
 """Reason of a job whose handler failed in a way that nobody foresaw; the log says where."""
@@ -173,7 +175,11 @@ class JobRunner:
         claim = await self._queue.claim(self._owner, lease_s=self._lease_s, kinds=self.kinds)
         if claim is None:
             return False
-        with structlog.contextvars.bound_contextvars(tenant_id=claim.job.tenant, job_id=claim.job.job_id):
+        with (
+            structlog.contextvars.bound_contextvars(tenant_id=claim.job.tenant, job_id=claim.job.job_id),
+            _tracer.start_as_current_span(f"job {claim.job.kind}", record_exception=False) as span,
+        ):
+            span.set_attributes({"zhanqing.job_id": claim.job.job_id, "zhanqing.attempt": claim.job.attempts})
             await self._run(claim)
         return True
 
