@@ -14,6 +14,7 @@ from domain.errors import ConflictError, DeniedError, NotFoundError
 from domain.sources import SourceKind, safe_part, turn_source_id
 from store.accounts import Revision
 from store.canonical import canonical, digest
+from store.documents import Documents
 from store.scope import Repository
 from store.sources import SourceDraft, Sources
 from store.tables import AnalysisRow, ConversationRow, DrillRow, MomentCommentRow, ReportRow, TurnRow
@@ -142,6 +143,7 @@ class Conversations(Repository):
         if not await self._changed(delete(TurnRow).where(*here)):
             return False
         await Sources(self._scope).erase_many([turn_source_id(conversation_id, turn_id)])
+        await Documents(self._scope).erase_of(conversation_id, turn_id)
         await self._moved_on(row, [[turn_id]])
         return True
 

@@ -115,11 +115,12 @@ class Documents(Repository):
         rows = await self._session.scalars(statement.order_by(row.document_id).limit(limit))
         return [_record(each) for each in rows]
 
-    async def erase_of(self, conversation_id: str) -> int:
-        """Erase the knowledge cards made from a conversation, words and all; say how many there were."""
+    async def erase_of(self, conversation_id: str, turn_id: str | None = None) -> int:
+        """Erase the knowledge cards made from a conversation, or from one turn of it; say how many there were."""
         row = DocumentRow
         wanted = (row.kind == KNOWLEDGE_CARD, row.origin == conversation_id, row.status != ERASED)
-        cards = [_record(each).document for each in await self._session.scalars(select(row).where(*wanted))]
+        made = [_record(each).document for each in await self._session.scalars(select(row).where(*wanted))]
+        cards = [card for card in made if turn_id is None or _holds(card, turn_id)]
         await Sources(self._scope).erase_many([card.source_id for card in cards])
         emptied = {"status": ERASED, "title": "", "document": {}, "updated_at": self._now()}
         for card in cards:
@@ -147,6 +148,10 @@ class Documents(Repository):
         values = {"status": status, "updated_at": self._now()}
         row = DocumentRow
         await self._session.execute(update(row).where(row.document_id.in_(document_ids)).values(values))
+
+
+def _holds(card: Document, turn_id: str) -> bool:
+    return any(line["turn_id"] == turn_id for line in card.details.get("turns", ()))
 
 
 def _record(row: DocumentRow) -> DocumentRecord:

@@ -206,6 +206,13 @@ class TestKnowledgeCards:
             assert (shown["status"], shown["title"], "text" in shown) == ("erased", "", False)
         assert (await client.get(f"/v1/sources/doc:{live['id']}")).json()["text"] == ""
 
+    async def test_a_recalled_turn_takes_the_cards_that_hold_it_along(self, client: httpx.AsyncClient) -> None:
+        with_it = await self.made(client)
+        without = await self.made(client, first_turn="m3", last_turn="m3")
+        await client.post("/v1/conversations/talk-1/turns", json={"recalled": ["m2"]})
+        states = [(await client.get(f"/v1/cards/{card['id']}")).json()["status"] for card in (with_it, without)]
+        assert states == ["erased", "draft"]
+
     async def test_a_rep_does_not_see_anothers_draft(
         self, client: httpx.AsyncClient, parts: TestParts, api_store: Store
     ) -> None:
