@@ -28,11 +28,13 @@ class Rows:
         group: Group number of each row, non-decreasing, (n,).
         weight: How much a row's words count in its group, (n,).
         alive: Rows that may count and be found, (n,).
+        edition: Another number after every change, so that what follows from lengths alone is worked out once.
     """
 
     group: NDArray[np.int32]
     weight: Floats
     alive: NDArray[np.bool_]
+    edition: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,22 @@ class LexicalMatch:
     groups: Floats
     passage_ceiling: float
     group_ceiling: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Norms:
+    """What the lengths of the rows alone say, whatever is asked.
+
+    Attributes:
+        rows: Length normalisation of each row, (n,).
+        groups: The same of each group, (g,).
+        alive: How many rows count.
+    """
+
+    edition: int | None
+    rows: Floats
+    groups: Floats
+    alive: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +100,7 @@ class LexicalIndex:
         self._ids: dict[str, int] = {}
         self._segments: list[_Segment] = []
         self._lengths = np.zeros(0, np.float32)
+        self._norms: _Norms | None = None
 
     def add(self, documents: Iterable[Sequence[str]]) -> None:
         """Append one row per token list."""
@@ -115,11 +134,11 @@ class LexicalIndex:
         known, unknown = self._known(query)
         group_count = int(rows.group[-1]) + 1 if n else 0
         token, row, count = self._postings(known, rows.alive)
-        alive = int(np.count_nonzero(rows.alive))
+        norms = self._norms_of(rows, group_count)
+        alive = norms.alive
         idf = _idf(alive, np.bincount(token, minlength=len(known)))
-        weights = self._row_weights(rows.alive)
-        passages = _sum(row, idf[token] * _saturate(count, self._k1 * weights[row], self._k1), n)
-        groups, group_idf = self._group_scores(token, row, count, rows, len(known), group_count)
+        passages = _sum(row, idf[token] * _saturate(count, self._k1 * norms.rows[row], self._k1), n)
+        groups, group_idf = self._group_scores(token, row, count, rows, len(known), norms.groups)
         ceiling = self._k1 + 1
         return LexicalMatch(
             passages=passages,
@@ -151,23 +170,33 @@ class LexicalIndex:
         keep = alive[row]
         return token[keep], row[keep], count[keep]
 
-    def _row_weights(self, alive: NDArray[np.bool_]) -> Floats:
-        """Length normalisation of each row, (n,)."""
-        mean = float(self._lengths[alive].mean()) if alive.any() else 1.0
-        return (1 - self._b + self._b * self._lengths / max(mean, 1.0)).astype(np.float32)
+    def _norms_of(self, rows: Rows, groups: int) -> _Norms:
+        kept = self._norms
+        if kept is not None and kept.edition is not None and kept.edition == rows.edition:
+            return kept
+        mean = float(self._lengths[rows.alive].mean()) if rows.alive.any() else 1.0
+        of_rows = 1 - self._b + self._b * self._lengths / max(mean, 1.0)
+        length = np.bincount(rows.group, weights=self._lengths * rows.weight * rows.alive, minlength=groups)
+        said = length[length > 0]
+        group_mean = max(float(said.mean()), 1.0) if len(said) else 1.0
+        self._norms = _Norms(
+            edition=rows.edition,
+            rows=of_rows.astype(np.float32),
+            groups=(1 - self._group_b + self._group_b * length / group_mean).astype(np.float32),
+            alive=int(np.count_nonzero(rows.alive)),
+        )
+        return self._norms
 
     def _group_scores(
-        self, token: Ints, row: NDArray[np.int32], count: Floats, rows: Rows, tokens: int, groups: int
+        self, token: Ints, row: NDArray[np.int32], count: Floats, rows: Rows, tokens: int, norm: Floats
     ) -> tuple[Floats, Floats]:
+        groups = len(norm)
         if not len(token):
             return np.zeros(groups, np.float32), _idf(groups, np.zeros(tokens, np.int64))
         group = rows.group[row]
         first = np.flatnonzero(np.r_[True, (np.diff(token) != 0) | (np.diff(group) != 0)])
         total = np.add.reduceat(count * rows.weight[row], first)
         token, group = token[first], group[first]
-        length = np.bincount(rows.group, weights=self._lengths * rows.weight * rows.alive, minlength=groups)
-        mean = max(float(length[length > 0].mean()), 1.0)
-        norm = (1 - self._group_b + self._group_b * length / mean).astype(np.float32)
         idf = _idf(groups, np.bincount(token, minlength=tokens))
         return _sum(group, idf[token] * _saturate(total, self._k1 * norm[group], self._k1), groups), idf
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ class MemoryIndex:
     def __init__(self, dimension: int, *, exact_limit: int = EXACT_LIMIT) -> None:
         self._dimension, self._exact_limit = dimension, exact_limit
         self._lock = threading.RLock()
+        self._edition = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -72,6 +74,8 @@ class MemoryIndex:
                 live = list(self.groups())
                 self._clear()
                 self._append(live)
+            self._edition += 1
+            self._rows = replace(self._rows, edition=self._edition)
 
     def held(self) -> dict[str, str]:
         """Nothing outlives the process; see `PassageIndex.held`."""

@@ -161,6 +161,18 @@ class TestChanges:
         other = ask(straight, "价格太贵了")
         assert _by_id(found) == pytest.approx(_by_id(other), abs=1e-3)
 
+    def test_a_search_between_changes_leaves_no_trace(self, index: PassageIndex) -> None:
+        long = group("C-4", "价格太贵了，比对手高出很多，老板不同意，财务也不同意，要重新报一次价格")
+        for changed in ([HOSPITAL, long], [FACTORY, PLANT], [group("C-4")]):
+            index.put(changed)
+            ask(index, "价格太贵了")
+        straight = MemoryIndex(ENCODER.dimension)
+        straight.put([HOSPITAL, FACTORY, PLANT])
+        other, found = ask(straight, "价格太贵了"), ask(index, "价格太贵了")
+        words = dict(zip([passage.id for passage in other.passages], other.lexical.tolist(), strict=True))
+        for passage, score in zip(found.passages, found.lexical.tolist(), strict=True):
+            assert score == pytest.approx(words[passage.id], abs=1e-4)
+
     def test_an_empty_index_has_no_candidates(self, index: PassageIndex) -> None:
         assert ask(index, "价格").groups == ()
 
