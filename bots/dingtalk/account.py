@@ -14,6 +14,7 @@ from bots.downloads import download
 from bots.inbound import Attachment
 from bots.outgoing import Outgoing
 from bots.platform import Finding
+from bots.wecom.hosts import is_local
 from domain.errors import InputError, PlatformError
 
 
@@ -46,6 +47,8 @@ class DingtalkAccount:
         url = said.get("downloadUrl")
         if not isinstance(url, str):
             raise PlatformError("bots.dingtalk_down", status=200)
+        if not is_local(url):
+            url = url.replace("http://", "https://", 1)  # some tenants are given plain addresses of the same store
         if not self._config.may_reach(url, domains=self._config.file_domains):
             raise InputError("bots.dingtalk_foreign_host")
         found = await download(self._api.client, url, into, max_bytes=self._config.max_file_bytes)

@@ -10,8 +10,8 @@ import itertools
 import json
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -320,13 +320,6 @@ def standing(fake: FakeDingtalk) -> Iterator[FakeDingtalk]:
     with served(routes(fake)) as place:
         fake.place = place
         yield fake
-
-
-@asynccontextmanager
-async def connected(fake: FakeDingtalk, count: int = 1) -> AsyncIterator[None]:
-    """Wait until so many connections are there."""
-    await fake.until(lambda: len(fake.lines) >= count)
-    yield
 
 
 def _system(topic: str, data: Mapping[str, Any], *, message_id: str = "system-1") -> dict[str, Any]:

@@ -38,7 +38,9 @@ SPEED = 3.0
 """The platform's minutes are 20 s of ours."""
 PEOPLE = 50
 BACKLOG = 20
-"""Frames without an answer; the platform has more to say when there are fewer."""
+"""Frames without an acknowledgement; the platform has more to say when there are fewer."""
+OPEN = 400
+"""Messages without a reply; people wait for some of theirs before they go on."""
 KEY = Sealer(bytes(32))
 
 
@@ -156,7 +158,9 @@ async def _pour(fake: FakeDingtalk, count: int, disconnects: int, chance: random
         for due in [one for one in late if one[0] <= number]:
             late.remove(due)
             await fake.place.run(fake.push(BOT_TOPIC, due[2], message_id=due[1]))
-        await fake.until(lambda: len(fake.waiting) < BACKLOG, timeout_s=120)
+        await fake.until(
+            lambda: len(fake.waiting) < BACKLOG and sum(said.values()) - len(fake.shown) < OPEN, timeout_s=120
+        )
         if number % every == every - 1:
             await fake.place.run(fake.hang_up(chance.choice([1000, 1001, 1006, 1011, 1012])))
             await asyncio.sleep(0.05)

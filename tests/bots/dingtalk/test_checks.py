@@ -158,7 +158,9 @@ async def test_a_file_that_is_too_large_or_gone_is_not_kept(fake: FakeDingtalk, 
     assert not (tmp_path / "file").exists()
 
 
-@pytest.mark.parametrize("url", ["https://evil.example/f", "http://static.dingtalk.com/f", "http://10.0.0.1/f", "", 5])
+@pytest.mark.parametrize(
+    "url", ["https://evil.example/f", "http://evil.example/f", "http://10.0.0.1/f", "ftp://a.dingtalk.com/f", "", 5]
+)
 async def test_a_file_elsewhere_is_not_fetched(fake: FakeDingtalk, tmp_path: Path, url: object) -> None:
     path = "/v1.0/robot/messageFiles/download"
     fake.fail(path, 200, "")
