@@ -7,7 +7,7 @@ every decision that cites them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,7 +39,7 @@ from store.tables import (
     ReceiptRow,
 )
 from store.tables_chats import ChatAnswerRow
-from wire.documents import dump, dump_transcript
+from wire.documents import dump, dump_transcript, read_account
 
 RETENTION = "retention"
 """Who erases, and whose right it is, when the time to keep something is over."""
@@ -122,6 +122,24 @@ class Subjects(Repository):
         for reference in found.consents:
             await Consents(self._scope).withdraw(reference, by=by)
         return await self._erase("erase", subject, by, found, with_records=True)
+
+    async def correct(self, subject: str, fields: Mapping[str, Any], *, by: str) -> Receipt:
+        """Put right what is kept wrongly of a customer; the receipt names the fields and counts what cited them.
+
+        Each field's source gets a new version, so that earlier advice keeps showing what it was based on.
+
+        Raises:
+            NotFoundError: The subject has no customer record.
+            InputError: A field cannot have that value.
+        """
+        account = await Accounts(self._scope).get(subject)
+        if account is None:
+            raise NotFoundError("store.no_subject")
+        document = dump(account, keep_none=False)
+        corrected = {**document.pop("extra", {}), **document, **fields, "account_id": subject}
+        cited_in = await Decisions(self._scope).citing([account_source_id(subject, name) for name in fields])
+        await Accounts(self._scope).put(read_account(corrected))
+        return await self._receipt("correct", subject, by, {"fields": sorted(fields), "decisions": len(cited_in)})
 
     async def receipts(self, subject: str) -> list[Receipt]:
         """Return a subject's receipts, oldest first."""

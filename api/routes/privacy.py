@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from pydantic import Field
 
 from api.callers import SECURED, Admin, Reader, Writer
-from api.documents import ConsentBody, Page, answer
+from api.documents import Body, ConsentBody, Page, answer
 from api.errors import documented
 from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit
 from api.parts import parts_of
 from domain.conversation import ConsentStatus
-from domain.errors import DeniedError
+from domain.errors import DeniedError, InputError
 from store.chat_memory import wipe_traces
 from store.consents import ConsentRecord
 from store.webhooks import WebhookEvent
@@ -82,6 +83,24 @@ async def erase_subject(request: Request, caller: Admin, subject_id: str) -> JSO
         receipt = await work.subjects.erase(subject_id, by=caller.principal)
         await work.webhooks.emit(WebhookEvent.CONSENT_WITHDRAWN, {"receipt_id": receipt.receipt_id})
     await wipe_traces(store, caller.tenant)
+    return answer(dump(receipt))
+
+
+class CorrectBody(Body):
+    """What is put right: fields of the customer's record with what they should say."""
+
+    fields: dict[Annotated[str, Field(min_length=1, max_length=200)], Any] = Field(
+        min_length=1, max_length=50, examples=[{"contacts": [{"name": "王敏", "title": "采购总监"}]}]
+    )
+
+
+@router.post("/subjects/{subject_id}/correct", responses=documented(400, 404, 409), response_model=dict[str, Any])
+async def correct_subject(request: Request, caller: Admin, subject_id: str, body: CorrectBody) -> JSONResponse:
+    """Put right what is kept wrongly of a customer, and return the receipt."""
+    if {"account_id", "consent"} & set(body.fields):
+        raise InputError("api.not_correctable")
+    async with parts_of(request).store.begin(caller.tenant) as work:
+        receipt = await work.subjects.correct(subject_id, body.fields, by=caller.principal)
     return answer(dump(receipt))
 
 

@@ -14,7 +14,7 @@ from api.events import Event, stream, wants_events, with_heartbeats
 from api.fields import refuse_foreign
 from api.idempotency import IdempotentRoute
 from api.parts import coach_of, parts_of
-from api.rights import sees
+from api.rights import refuse_unseen, sees
 from domain.accounts import Account, Deal
 from domain.conversation import Transcript
 from domain.errors import InputError, NotFoundError, ZhanqingError
@@ -157,8 +157,8 @@ async def _tell(request: Request, caller: Caller, envelope: Envelope) -> None:
 async def _material(request: Request, caller: Caller, body: BriefBody) -> Material:
     """Bring together the conversations and the account that a request sends or names."""
     async with parts_of(request).store.read(caller.tenant) as work:
-        stored = [await _conversation(work, caller, each) for each in body.conversation_ids]
-        given = [await _given(work, caller, each) for each in body.conversations]
+        stored = [await _conversation(request, work, caller, each) for each in body.conversation_ids]
+        given = [await _given(request, work, caller, each) for each in body.conversations]
         account = body.account or (await _account(work, body.account_id) if body.account_id else None)
         await _refuse_foreign(request, work, caller, account, None)
         lexicon = await work.lexicons.all()
@@ -168,9 +168,9 @@ async def _material(request: Request, caller: Caller, body: BriefBody) -> Materi
 async def _surroundings(request: Request, caller: Caller, body: AskBody) -> Surroundings:
     """Bring together what came with a request and what it names."""
     async with parts_of(request).store.read(caller.tenant) as work:
-        conversation = await _given(work, caller, body.conversation) if body.conversation else None
+        conversation = await _given(request, work, caller, body.conversation) if body.conversation else None
         if conversation is None and body.conversation_id:
-            conversation = await _conversation(work, caller, body.conversation_id)
+            conversation = await _conversation(request, work, caller, body.conversation_id)
         deal = body.deal or (await _deal(work, body.deal_id) if body.deal_id else None)
         account = body.account or (await _account(work, body.account_id) if body.account_id else None)
         await _refuse_foreign(request, work, caller, account, deal)
@@ -178,21 +178,22 @@ async def _surroundings(request: Request, caller: Caller, body: AskBody) -> Surr
     return Surroundings(conversation=conversation, deal=deal, account=account, lexicon=lexicon, rep_id=caller.rep_id)
 
 
-async def _conversation(work: Work, caller: Caller, conversation_id: str) -> Transcript:
+async def _conversation(request: Request, work: Work, caller: Caller, conversation_id: str) -> Transcript:
+    missing = NotFoundError("store.no_conversation")
     transcript = await work.conversations.get(conversation_id)
-    seen = transcript is not None and await sees(
-        work, caller, rep_id=transcript.rep_id, object_kind="conversation", object_id=conversation_id
-    )
-    if transcript is None or not seen:
-        raise NotFoundError("store.no_conversation")
+    if transcript is None:
+        raise missing
+    kind = "conversation"
+    seen = await sees(work, caller, rep_id=transcript.rep_id, object_kind=kind, object_id=conversation_id)
+    await refuse_unseen(request, caller, seen=seen, missing=missing, object_kind=kind, object_id=conversation_id)
     return transcript
 
 
-async def _given(work: Work, caller: Caller, transcript: Transcript) -> Transcript:
+async def _given(request: Request, work: Work, caller: Caller, transcript: Transcript) -> Transcript:
     """Return a conversation that came with a request, unless one of that id is there and not the caller's."""
     kept = await work.conversations.summary(transcript.id)
     if kept is not None:
-        await _conversation(work, caller, transcript.id)
+        await _conversation(request, work, caller, transcript.id)
     return transcript
 
 

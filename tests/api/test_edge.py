@@ -94,6 +94,7 @@ WRITES, COACHES, ADMINS = (
     POST /v1/subjects/{subject_id}/export
     POST /v1/subjects/{subject_id}/withdraw
     POST /v1/subjects/{subject_id}/erase
+    POST /v1/subjects/{subject_id}/correct
     GET /v1/subjects/{subject_id}/receipts
     GET /v1/api-keys
     POST /v1/api-keys

@@ -254,7 +254,7 @@ class TestFields:
         assert statuses == {name: 200 if name in SEES else 403 for name in CALLERS}
 
     async def test_a_question_does_not_overwrite_a_colleagues_conversation(
-        self, callers: dict[tuple[str, str], httpx.AsyncClient], names: dict[str, str]
+        self, callers: dict[tuple[str, str], httpx.AsyncClient], names: dict[str, str], api_store: Store
     ) -> None:
         talk = {"id": "talk-1", "kind": "chat", "turns": [{"id": "t1", "speaker": "customer", "text": "换掉"}]}
         for path, body in {
@@ -263,6 +263,8 @@ class TestFields:
         }.items():
             assert (await callers["acme", "colleague"].post(path, json=body)).status_code == 404
             assert (await callers["acme", "own"].post(path, json=body)).status_code == 200
+        async with api_store.read("acme") as work:
+            assert [each.why for each in await work.access.log(limit=9, allowed=False)] == ["not_visible"] * 2
 
 
 class TestGrants:

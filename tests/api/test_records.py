@@ -173,3 +173,29 @@ class TestKnowledge:
         assert (newest["text"], newest["status"]) == ("450万元", "live")
         assert (oldest["text"], oldest["status"]) == ("500万元", "superseded")
         assert (await client.get(path, params={"version": 9})).status_code == 404
+
+
+class TestCorrection:
+    async def test_what_is_wrong_is_put_right_and_earlier_advice_still_shows_what_it_read(
+        self, client: httpx.AsyncClient
+    ) -> None:
+        await client.put("/v1/accounts/A1", json={"name": "华星电子", "industry": "化工", "level": "B"})
+        corrected = await client.post("/v1/subjects/A1/correct", json={"fields": {"industry": "电子", "level": "A"}})
+        assert corrected.json()["document"] == {"fields": ["industry", "level"], "decisions": 0}
+        account = (await client.get("/v1/accounts/A1")).json()
+        assert (account["name"], account["industry"], account["level"]) == ("华星电子", "电子", "A")
+        before = (await client.get("/v1/sources/crm:account:A1:industry", params={"version": 1})).json()
+        assert (before["text"], before["status"]) == ("化工", "superseded")
+        (receipt,) = (await client.get("/v1/subjects/A1/receipts")).json()["data"]
+        assert "电子" not in str(receipt)
+
+    @pytest.mark.parametrize(
+        ("subject", "fields", "status"),
+        [("none", {"name": "x"}, 404), ("A1", {"account_id": "A2"}, 422), ("A1", {"amount_cny": "many"}, 422)],
+    )
+    async def test_what_cannot_be_corrected_is_refused(
+        self, client: httpx.AsyncClient, subject: str, fields: dict[str, str], status: int
+    ) -> None:
+        await client.put("/v1/accounts/A1", json={"name": "华星电子"})
+        answered = await client.post(f"/v1/subjects/{subject}/correct", json={"fields": fields})
+        assert answered.status_code == status

@@ -44,6 +44,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("POST", "/v1/webhooks", {"url": "https://crm.example.com/h", "description": WORDS}),
     ("POST", "/v1/api-keys", {"name": "CRM", "scopes": ["read"]}),
     ("GET", f"/v1/cases/search?q={WORDS}", None),
+    ("POST", "/v1/subjects/A1/correct", {"fields": {"notes": SAID}}),
     ("POST", "/v1/subjects/A1/export", None),
     ("POST", "/v1/subjects/A1/erase", None),
 ]
