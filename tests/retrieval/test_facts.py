@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from retrieval.english import chinese_words
 from retrieval.facts import HeldNumbers, match_facets, match_numbers, number_facts, query_facts
 
 
@@ -82,3 +83,42 @@ def test_a_rare_number_counts_more_than_a_common_one() -> None:
 
 def test_no_number_asked_no_number_counts() -> None:
     assert match_numbers(query_facts("太贵了"), [held("48万")]) == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "industry", "other"),
+    [
+        ("tiny noodle shop chain found it too expensive", "餐饮", "零售"),
+        ("上游炼化装置要停车检修", "化工", "金融"),
+        ("how a petrochemical plant agreed", "化工", "保险"),
+    ],
+)
+def test_words_of_the_trade_say_the_industry(text: str, industry: str, other: str) -> None:
+    right, wrong = match_facets(query_facts(text), [{"industry": (industry,)}, {"industry": (other,)}])
+    assert (right.industry, wrong.industry) == (1.0, -1.0)
+
+
+def test_small_is_no_shopping_mall() -> None:
+    assert query_facts("a small law firm").industries.isdisjoint({"零售", "连锁"})
+    assert query_facts("a small firm of lawyers").sizes == {"小型"}
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("we cleared the backlog and they renewed", "won"),
+        ("靠算总账赢的", "won"),
+        ("they went with a competitor", "lost"),
+    ],
+)
+def test_how_it_ended_is_read_from_what_was_done(text: str, outcome: str) -> None:
+    assert query_facts(text).outcomes == {outcome}
+
+
+def test_one_alone_counts_nothing() -> None:
+    assert (
+        query_facts("a one-page summary for each approver " + chinese_words("a one-page summary")).numbers
+        == frozenset()
+    )
+    assert number_facts("一") == frozenset()
+    assert number_facts("一个月") != frozenset()
