@@ -46,13 +46,14 @@ class Frame:
 
     Attributes:
         sent_at: Of each delivery, by the clock.
-        answers: What came back, in order.
+        answers: What came back, in order; `answered_at` when.
         is_adrift: The connection that got it is gone, and its answer with it.
     """
 
     frame: dict[str, Any]
     sent_at: list[float] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
+    answered_at: list[float] = field(default_factory=list)
     is_adrift: bool = False
 
 
@@ -240,7 +241,9 @@ class FakeDingtalk:
     async def answered(self, answer: dict[str, Any]) -> None:
         """A connection answered a frame."""
         message_id = answer.get("headers", {}).get("messageId", "")
-        self.frames.setdefault(message_id, Frame(frame={})).answers.append(answer)
+        frame = self.frames.setdefault(message_id, Frame(frame={}))
+        frame.answers.append(answer)
+        frame.answered_at.append(self.clock.now())
         await self.note_change()
 
     @property

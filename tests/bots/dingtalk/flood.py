@@ -79,7 +79,7 @@ async def flood(store: Store, count: int, disconnects: int, *, seed: int = 1, sp
         began = time.monotonic()
         async with AsyncExitStack() as stack:
             for _ in range(2):
-                await stack.enter_async_context(_process(store, fake, clock))
+                await stack.enter_async_context(process(store, fake, clock))
             await stack.enter_async_context(_until_left(lambda: _platform_life(fake)))
             await fake.until(lambda: len(fake.lines) == 2)
             await _pour(fake, count, disconnects, random.Random(seed))
@@ -101,7 +101,8 @@ async def _echo(run: JobRun) -> None:
 
 
 @asynccontextmanager
-async def _process(store: Store, fake: FakeDingtalk, clock: FastClock) -> AsyncIterator[None]:
+async def process(store: Store, fake: FakeDingtalk, clock: FastClock) -> AsyncIterator[None]:
+    """One process: its connection, its worker, its courier."""
     config = DingtalkConfig(client_id="app-1", client_secret=SECRET, api_base=fake.place.http, cards_per_s=10_000)
     platform = DingtalkStream(config, clock)
     runner = JobRunner(
