@@ -13,14 +13,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from domain.accounts import Account
-from domain.cases import CaseHit, Outcome, PassageHit
+from domain.cases import CaseHit, PassageHit
 from domain.conversation import CUSTOMER, REP, Transcript, Turn
 from domain.errors import ConflictError, InputError, NotFoundError
 from domain.sources import Source, turn_source_id
 from retrieval.customers import AlikeCustomer, alike_customers
 from retrieval.documents import ReadDocument, keep_document
 from retrieval.redaction import redact
-from retrieval.results import LibrarySearch
+from retrieval.results import USES, LibrarySearch
 from store.documents import DRAFT, KNOWLEDGE_CARD, LIVE, Document, DocumentRecord
 from store.ids import new_id
 from store.work import Store, Work
@@ -29,7 +29,6 @@ MAX_TURNS = 100
 LINKS = 5
 _TITLE_CHARS = 40
 _SPOKEN_BY = {CUSTOMER: "客户", REP: "销售"}
-_USES = {Outcome.WON: "advice", Outcome.LOST: "lesson", Outcome.PENDING: "open"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,11 +185,10 @@ async def _titles(work: Work, hits: Sequence[CaseHit], passages: Sequence[Passag
 
 
 def _solution(hit: CaseHit, titles: Mapping[str, str]) -> dict[str, Any]:
-    """A lost case is a lesson, never advice."""
     return {
         "case_id": hit.case_id,
         "outcome": hit.outcome.value,
-        "use": _USES[hit.outcome],
+        "use": USES[hit.outcome],
         **_passage(hit.best, titles),
         "title": titles.get(hit.case_id, ""),
         "score": hit.score,

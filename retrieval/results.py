@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from domain.cases import CaseHit, PassageHit
+from domain.cases import CaseHit, Outcome, PassageHit
 
 FacetFilter = Mapping[str, str | Sequence[str]]
 """Column → the value or values that pass; columns AND, values OR, matched exactly."""
+
+
+USES: Mapping[Outcome, str] = {Outcome.WON: "advice", Outcome.LOST: "lesson", Outcome.PENDING: "open"}
+"""What a case is good for: a lost one is a lesson, never advice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from domain.errors import ConflictError, InputError, NotFoundError, ZhanqingErro
 from retrieval import library
 from retrieval.duplicates import told_alike
 from retrieval.redaction import redact_case
+from retrieval.results import USES
 from store.cases import CaseRecord, CaseVersion, difference
 from store.webhooks import WebhookEvent
 from store.work import Work
@@ -230,6 +231,7 @@ def hit_document(hit: CaseHit) -> dict[str, Any]:
     return {
         "case_id": hit.case_id,
         "outcome": hit.outcome.value,
+        "use": USES[hit.outcome],
         "score": hit.score,
         "dense": hit.dense,
         "lexical": hit.lexical,

@@ -199,3 +199,10 @@ def test_words_that_give_orders_are_data(run: Run, tmp_path: Path) -> None:
     run("import", SAMPLES, path, "--publish")
     assert json.loads(run("stats", "--json").stdout)["cases"] == {"published": 57}
     assert hits(run("search", order, "-k", "1", "--json"))[0]["passage"]["quote"] == order  # type: ignore[index]
+
+
+def test_a_lost_case_is_shown_as_a_lesson(run: Run) -> None:
+    run("import", SAMPLES, "--publish")
+    found = hits(run("search", "客户", "-k", "3", "--json", "--facet", "outcome=lost"))
+    assert {hit["use"] for hit in found} == {"lesson"}
+    assert "丢单（教训，不是建议）" in run("search", "客户", "-k", "3", "--facet", "outcome=lost").stdout

@@ -148,10 +148,13 @@ def search_json(result: SearchResult) -> dict[str, Any]:
 
 
 def _hit_json(hit: CaseHit) -> dict[str, Any]:
+    from retrieval.results import USES
+
     passages = [_passage_json(passage) for passage in hit.passages[:SHOWN_PASSAGES]]
     return {
         "case_id": hit.case_id,
         "outcome": hit.outcome.value,
+        "use": USES[hit.outcome],
         "score": hit.score,
         "dense": hit.dense,
         "lexical": hit.lexical,
@@ -273,6 +276,8 @@ def _counted(kinds: Any) -> str:
 
 
 async def _show_hits(parts: Parts, tenant: str, result: SearchResult) -> None:
+    from retrieval.results import USES
+
     for warning in result.warnings:
         warn(warning)
     if not result.hits:
@@ -281,6 +286,7 @@ async def _show_hits(parts: Parts, tenant: str, result: SearchResult) -> None:
         records = await work.cases.get_many([hit.case_id for hit in result.hits])
     for place, hit in enumerate(result.hits, start=1):
         case = records[hit.case_id].case
-        say(f"{place}. {hit.case_id} {case.outcome.chinese} {case.industry} {case.customer_size} · {case.title}")
+        told = text(f"retrieval.use_{USES[hit.outcome]}", parts.lang)
+        say(f"{place}. {hit.case_id} {case.outcome.chinese}{told} {case.industry} {case.customer_size} · {case.title}")
         say(f"   {hit.best.passage.text}")
         say(f"   {hit.best.passage.source_id} · {hit.score:.2f} ({hit.dense:.3f} / {hit.lexical:.1f})")
