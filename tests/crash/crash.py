@@ -1,6 +1,7 @@
 """The crash test: hand in calls and messages, each several times, while processes are killed with -9.
 
     python tests/crash/crash.py --calls 200 --messages 2000 --kills 30 [--postgres] [--redis redis://localhost:6379/15]
+        [--replicas 2]
 
 Afterwards everything that was accepted must be there once, every call heard once, and the chain whole.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import random
 import secrets
@@ -19,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +51,7 @@ class Plan:
     folder: Path
     redis: str | None = None
     seed: int = 7
+    replicas: int = 1
 
 
 @dataclass(kw_only=True)
@@ -63,33 +66,46 @@ class Outcome:
 
 
 class Processes:
-    """An API and a worker that are killed and started again."""
+    """APIs and workers, as many of each as there are replicas, that are killed and started again."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._namespace = f"crash-{secrets.token_hex(4)}"
-        self.port = _free_port()
-        self._running = {role: self._start(role) for role in ("api", "worker")}
+        self.ports = [_free_port() for _ in range(plan.replicas)]
+        names = [(role, number) for role in ("api", "worker") for number in range(plan.replicas)]
+        self._running = {name: self._start(*name) for name in names}
         self.kills = 0
 
-    def kill(self, role: str) -> None:
+    def kill(self, role: str, number: int) -> None:
         """Kill -9 and start again."""
-        process = self._running[role]
+        process = self._running[role, number]
         process.send_signal(signal.SIGKILL)
         process.wait()
-        self._running[role] = self._start(role)
+        self._running[role, number] = self._start(role, number)
         self.kills += 1
 
     def stop(self) -> None:
-        """End both for good."""
+        """End them all for good."""
         for process in self._running.values():
             process.kill()
             process.wait()
 
-    def _start(self, role: str) -> subprocess.Popen[bytes]:
+    def _start(self, role: str, number: int) -> subprocess.Popen[bytes]:
         more = [self._plan.redis, self._namespace] if self._plan.redis else []
-        command = [sys.executable, SERVICE, role, self._plan.url, self._plan.folder, str(self.port), *more]
+        command = [sys.executable, SERVICE, role, self._plan.url, self._plan.folder, str(self.ports[number]), *more]
         return subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
+
+
+class _Spread(httpx.AsyncHTTPTransport):
+    """Sends each request to the next replica, as a proxy in front of them would."""
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        super().__init__()
+        self._next = itertools.cycle(ports)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        request.url = request.url.copy_with(host="127.0.0.1", port=next(self._next))
+        return await super().handle_async_request(request)
 
 
 async def run(plan: Plan) -> Outcome:
@@ -101,8 +117,9 @@ async def run(plan: Plan) -> Outcome:
     processes = Processes(plan)
     began = time.monotonic()
     try:
+        transport = _Spread(processes.ports)
         async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{processes.port}", headers=header, timeout=10.0
+            transport=transport, base_url="http://api", headers=header, timeout=10.0
         ) as client:
             await _deliver_all(client, plan, processes)
         await _until_quiet(store)
@@ -139,7 +156,7 @@ async def _deliver_all(client: httpx.AsyncClient, plan: Plan, processes: Process
         couriers = [group.create_task(courier()) for _ in range(8)]
         for _ in range(plan.kills):
             await asyncio.sleep(chance.uniform(0.3, 2.0))
-            processes.kill(chance.choice(["api", "worker"]))
+            processes.kill(chance.choice(["api", "worker"]), chance.randrange(plan.replicas))
         await asyncio.wait(couriers)
 
 
@@ -221,6 +238,7 @@ async def _main() -> int:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--redis")
+    parser.add_argument("--replicas", type=int, default=1)
     given = parser.parse_args()
     url = await create_postgres() if given.postgres else None
     with tempfile.TemporaryDirectory() as name:
@@ -232,6 +250,7 @@ async def _main() -> int:
             url=url or f"sqlite+aiosqlite:///{folder / 'crash.db'}",
             folder=folder,
             redis=given.redis,
+            replicas=given.replicas,
         )
         outcome = await run(plan)
     if url:

@@ -52,12 +52,13 @@ def redis_url() -> str:
 
 @pytest.mark.postgres
 @pytest.mark.redis
+@pytest.mark.parametrize("replicas", [1, 2])
 def test_nothing_is_lost_or_doubled_on_postgresql_with_redis(
-    tmp_path: Path, postgres_databases: object, redis_url: str
+    tmp_path: Path, postgres_databases: object, redis_url: str, replicas: int
 ) -> None:
     url = asyncio.run(create_postgres())
     try:
-        plan = crash.Plan(calls=10, messages=60, kills=4, url=url, folder=tmp_path, redis=redis_url)
+        plan = crash.Plan(calls=10, messages=60, kills=4, url=url, folder=tmp_path, redis=redis_url, replicas=replicas)
         outcome = asyncio.run(crash.run(plan))
     finally:
         asyncio.run(drop_postgres(url))

@@ -221,6 +221,20 @@ def retry_job(
     run_opened(lang, retry)
 
 
+@jobs_app.command("cancel")
+def cancel_job(
+    job_id: Annotated[str, typer.Argument(help="任务编号。 Job id.")], tenant: Tenant = "default", lang: Lang = None
+) -> None:
+    """取消还没做完的任务。 Cancel a job that has not ended; a running one stops at its next step."""
+
+    async def cancel(parts: Parts) -> None:
+        async with parts.store.begin(tenant) as work:
+            job = await work.jobs.cancel(job_id)
+        say(text("zhanqing.job_cancelled", parts.lang, job_id=job.job_id, status=job.status.value))
+
+    run_opened(lang, cancel)
+
+
 def settings() -> None:
     """列出全部设置。 Print every setting with its default."""
     from zhanqing.settings_reference import reference
