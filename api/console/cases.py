@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -22,6 +24,7 @@ from store.work import Work
 router = APIRouter(prefix="/console/cases", include_in_schema=False)
 
 PAGE = 50
+_CLAUSE = re.compile(r"[^，。；！？\n]*[，。；！？\n]+|[^，。；！？\n]+")
 
 
 class Move(Protocol):
@@ -130,15 +133,27 @@ def _live(record: CaseRecord, versions: list[CaseVersion]) -> CaseVersion | None
     return next((each for each in versions if each.version == record.published_version), None)
 
 
-def _columns(record: CaseRecord, live: CaseVersion | None) -> list[tuple[str, str, str | None]]:
-    """Each column that says something: its text, and what is live where that differs."""
+def _columns(record: CaseRecord, live: CaseVersion | None) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Each column that says something, in pieces: `same` as what is live, `new`, or `gone` from it."""
     rows = []
     for column in CASE_COLUMNS:
         now = record.case.column_text(column)
         before = live.case.column_text(column) if live else now
         if now or before:
-            rows.append((column, now, before if before != now else None))
+            rows.append((column, pieces(before, now)))
     return rows
+
+
+def pieces(before: str, now: str) -> list[tuple[str, str]]:
+    """Return a text clause by clause: `same` and `gone` make up `before`, `same` and `new` make up `now`."""
+    old, new = _CLAUSE.findall(before), _CLAUSE.findall(now)
+    found: list[tuple[str, str]] = []
+    for kind, old_at, old_end, new_at, new_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            found.append(("same", "".join(new[new_at:new_end])))
+            continue
+        found += [("gone", "".join(old[old_at:old_end])), ("new", "".join(new[new_at:new_end]))]
+    return [(kind, words) for kind, words in found if words]
 
 
 async def _existing(work: Work, case_id: str) -> CaseRecord:

@@ -10,15 +10,21 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from api.app import ROUTERS, create_app
 from api.console.answers import inside
+from api.console.cases import pieces
 from api.testing import QuotingCoach, TestParts, client_of
-from domain.cases import Outcome, WarCase
+from console.pages import SECTIONS
+from domain.cases import CASE_COLUMNS, CaseStatus, Outcome, WarCase
 from domain.messages import catalogue
+from domain.suggestions import SuggestionKind
 from retrieval import library
-from store.calls import CallDetails
-from store.keys import Role
+from store.calls import CallDetails, CallStatus
+from store.cases import SAVED, CaseAction
+from store.keys import ApiScope, Role
 from store.passwords import hash_password
 from store.people import Rep, Team
 from store.testing import SteppingClock
@@ -338,6 +344,37 @@ class TestPages:
         page = (await browser.get("/console/keys")).text
         without_switch = re.sub(r"<a [^>]*zh-CN[^>]*>.*?</a>", "", page)
         assert not re.findall(r"[\u4e00-\u9fff]", without_switch)
+
+
+@given(st.text("快慢，。；a\n"), st.text("快慢，。；a\n"))
+@example("先谈排期。周五给图。", "先谈预算。周五给图。")
+def test_a_difference_holds_both_texts_whole(before: str, now: str) -> None:
+    found = pieces(before, now)
+    assert "".join(words for kind, words in found if kind != "gone") == now
+    assert "".join(words for kind, words in found if kind != "new") == before
+
+
+def test_a_difference_marks_the_clause_that_changed_only() -> None:
+    assert pieces("先谈排期。周五给图。", "先谈预算。周五给图。") == [
+        ("gone", "先谈排期。"),
+        ("new", "先谈预算。"),
+        ("same", "周五给图。"),
+    ]
+
+
+def test_every_word_that_a_page_may_have_to_name_exists() -> None:
+    words = {
+        "kind": {*SuggestionKind, "erasure"},
+        "status": {*CallStatus, *CaseStatus},
+        "outcome": set(Outcome),
+        "role": set(Role),
+        "scope": set(ApiScope),
+        "event": {*CaseAction, SAVED},
+        "column": set(CASE_COLUMNS),
+        "section": set(SECTIONS),
+    }
+    lines = catalogue("console")
+    assert {f"{name}_{word}" for name, found in words.items() for word in found} - set(lines) == set()
 
 
 def test_every_line_that_a_template_names_exists() -> None:
