@@ -47,6 +47,7 @@ class FakeGateway:
         secrets: Bot id → secret.
         bubbles: By stream id; `messages` are those of `aibot_send_msg`, `welcomes` and `updates` the like.
         faults: What our side did against the protocol.
+        ended: Finished texts and messages, in the order in which a rep could have read them.
         subscribed_at: When each subscription came, also refused ones.
         connections: How many were opened.
         drop_pongs: Pings get no acknowledgement.
@@ -64,6 +65,7 @@ class FakeGateway:
     updates: list[Frame] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
     subscribed_at: list[float] = field(default_factory=list)
     connections: int = 0
     drop_pongs: bool = False
@@ -225,6 +227,8 @@ class FakeGateway:
             self.faults.append("an empty end blanks the bubble")
         bubble.texts.append(content)
         bubble.finishes += bool(stream["finish"])
+        if stream["finish"]:
+            self.ended.append(content)
         return 0
 
     def _send(self, body: Frame) -> int:
@@ -235,6 +239,7 @@ class FakeGateway:
         if self._is_too_fast(str(body.get("chatid"))):
             return 45009
         self.messages.append(body)
+        self.ended.append(str(body.get("markdown", {}).get("content", "")))
         return 0
 
     def _is_too_fast(self, chat: str) -> bool:

@@ -18,7 +18,7 @@ from bots.wecom.cards import template_card, words_of
 from bots.wecom.config import WecomBotConfig
 from bots.wecom.connection import Connection, GoneError, within
 from bots.wecom.steps import OutcomeUnknownError, Step, in_steps
-from bots.wecom.streams import LIMIT, OPEN_FOR_S, Stream, closing, growing, missing_part
+from bots.wecom.streams import LIMIT, OPEN_FOR_S, STREAM_S, Stream, closing, growing, missing_part
 from domain.errors import PlatformError
 
 log = structlog.get_logger(__name__)
@@ -149,7 +149,12 @@ class BotSender:
         async def end(again: bool) -> None:
             await self._wait_for_line()
             await self._chats.take(outgoing.to.conversation_id)
-            await self._frame(stream, first or "…", finish=True)
+            try:
+                await self._frame(stream, first or "…", finish=True)
+            except GoneError:
+                # Over before its time, after a frame whose fate was unknown: that frame was its end.
+                if not again or self._clock.now() - stream.begun_at >= STREAM_S:
+                    raise
 
         messages = [self._message_step(_markdown(part), outgoing.to) for part in rest]
         return [end, *messages, *self._card_steps(outgoing, instead=not outgoing.text)]

@@ -14,8 +14,10 @@ from domain.messages import text
 
 LIMIT = Limit(max_bytes=20000)
 _ROOM_FOR_WORDS = Limit(max_bytes=19500)
-OPEN_FOR_S = 330.0
-"""A stream lives six minutes from its first frame; we close it half a minute before."""
+STREAM_S = 360.0
+"""A stream lives six minutes from its first frame."""
+OPEN_FOR_S = STREAM_S - 30.0
+"""We close it half a minute before."""
 
 
 @dataclass(slots=True)

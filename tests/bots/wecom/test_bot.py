@@ -247,6 +247,8 @@ async def test_a_lost_acknowledgement_of_the_end_is_asked_for_again(line: Line) 
     await line.show(replace(finished(answer, "好。"), notes=caught.value.notes))
 
     assert line.gateway.bubbles[answer.answer_id].text == "好。"
+    assert line.gateway.bubbles[answer.answer_id].finishes == 1
+    assert line.gateway.messages == []
 
 
 async def test_a_push_of_unknown_fate_is_not_sent_twice(line: Line) -> None:
