@@ -22,6 +22,7 @@ from domain.cases import WarCase
 from domain.suggestions import AI_LABEL, Decision, FeedbackAction
 from retrieval.testing import SearchInMemory
 from store.answer_queue import AnswerQueue
+from store.calls import CallFilter, CallStatus
 from store.chat_people import Binding
 from store.work import Store
 from tests.bots.dingtalk.flood import FastClock
@@ -153,3 +154,21 @@ async def test_somebody_who_is_not_bound_gets_the_way_to_be_bound(
         await fake.until(lambda: len(fake.shown) == 1)
     assert "绑定码" in fake.shown[0].text
     assert "来源" not in fake.shown[0].text
+
+
+@pytest.mark.parametrize(("word", "status"), [("已同意", CallStatus.QUEUED), ("没有，删掉", CallStatus.ERASED)])
+async def test_a_recording_is_heard_or_deleted_on_a_word_where_there_are_no_buttons(
+    fake: FakeDingtalk, chat_store: Store, sample_cases: list[WarCase], word: str, status: CallStatus
+) -> None:
+    fake.files["code-1"] = b"OggS" + bytes(400)
+    async with chatting(fake, chat_store, sample_cases) as chat:
+        content = {"fileName": "通话.ogg", "downloadCode": "code-1"}
+        await fake.say(msgtype="file", text=None, content=content)
+        await fake.until(lambda: len(fake.shown) == 1)
+        await fake.say(word)
+        await fake.until(lambda: len(fake.shown) == 2)
+        async with chat.store.read("default") as work:
+            (call,) = await work.calls.page(CallFilter(), limit=5)
+    assert "通话.ogg" in fake.shown[0].text
+    assert "「客户已同意」「没有，删掉」" in fake.shown[0].text
+    assert call.status is status

@@ -31,6 +31,8 @@ Platforms = Mapping[tuple[str, str], Platform]
 """By channel and account."""
 
 _CONSENTED = ("已同意", "客户已同意", "同意", "consented")
+_NOT_CONSENTED = ("没有，删掉", "没有,删掉", "没同意", "删掉", "not consented")
+"""What the buttons say, for platforms where a card has none."""
 
 
 class ChatAnswerer:
@@ -122,11 +124,12 @@ class ChatAnswerer:
             done = await self._command(visitor, command, message)
             if done is not None:
                 return done
-        if message.text.strip() in _CONSENTED:
+        word = message.text.strip()
+        if word in (*_CONSENTED, *_NOT_CONSENTED):
             async with self._store.read(visitor.tenant) as work:
                 call = await waiting_recording(work, visitor)
             if call is not None:
-                return await decide(visitor, call, hears=True, at=self._moment(message), lang=self._lang)
+                return await decide(visitor, call, hears=word in _CONSENTED, at=self._moment(message), lang=self._lang)
 
         async def show(text: str) -> None:
             async with self._store.begin(visitor.tenant) as work:
