@@ -29,7 +29,7 @@ class FrameHeaders(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    message_id: str = Field(alias="messageId", min_length=1, max_length=512)
+    message_id: str = Field(default="", alias="messageId", max_length=512)
     topic: str = Field(default="", max_length=512)
 
 

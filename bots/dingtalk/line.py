@@ -33,6 +33,9 @@ class Line:
 
     Frames of one conversation are kept one after the other, in the order in which they came; those of others
     do not wait for them. Reading goes on meanwhile, so that a slow store does not look like a dead line.
+
+    Attributes:
+        has_heard: Something else was heard than that we should leave.
     """
 
     def __init__(self, socket: ClientConnection, keep: Keep, clock: Clock) -> None:
@@ -83,9 +86,9 @@ class Line:
             if frame is None:
                 log.warning("bot.frame_unreadable", bytes=len(raw))
                 continue
-            self.has_heard = True
             if frame.is_leave:
                 return True
+            self.has_heard = True
             if frame.type == FrameKind.SYSTEM:
                 await self._socket.send(answer(frame))
             else:

@@ -90,7 +90,7 @@ def read_message(data: object, *, channel: Channel, account_id: str, message_id:
     return InboundMessage(
         channel=channel,
         account_id=account_id,
-        dedupe_keys=(f"msg:{message.msg_id}", *((f"frame:{message_id}",) if message_id else ())),
+        dedupe_keys=(f"msg:{message.msg_id}", *_frame_key(message_id)),
         sender=_sender(message),
         kind=kind,
         sent_at=message.create_at / 1000,
@@ -120,7 +120,7 @@ def read_press(data: object, *, channel: Channel, account_id: str, message_id: s
     return InboundMessage(
         channel=channel,
         account_id=account_id,
-        dedupe_keys=(f"frame:{message_id}", f"press:{task_id}:{key}:{press.user_id}"[:512]),
+        dedupe_keys=(*_frame_key(message_id), f"press:{task_id}:{key}:{press.user_id}"[:512]),
         sender=Sender(
             user_id=press.user_id,
             conversation_id=press.space_id if is_group else press.user_id,
@@ -138,6 +138,10 @@ def _read(kind: type[_Read], data: object) -> _Read:
         return kind.model_validate(data)
     except ValidationError as error:
         raise InputError("bots.dingtalk_unreadable") from error
+
+
+def _frame_key(message_id: str) -> tuple[str, ...]:
+    return (f"frame:{message_id}",) if message_id else ()
 
 
 def _sender(message: RobotMessage) -> Sender:

@@ -46,17 +46,27 @@ class MessageSender:
         """
         start = max(int(notes.get("sent", first)), first)
         for number in range(start, len(messages)):
+            if notes.get("trying") == str(number):  # a delivery that was broken off in the middle of this call
+                self._note_unknown(outgoing, number, notes)
+                continue
+            notes["trying"] = str(number)
             try:
                 await self._send_one(outgoing, messages[number], is_first=number == 0)
             except OutcomeUnknownError:
-                # Twice the same words are worse than the small chance that these did not arrive.
-                log.warning("bot.delivery_unknown", answer_id=outgoing.answer_id, part=number)
+                self._note_unknown(outgoing, number, notes)
             except PlatformError as error:
+                del notes["trying"]
                 if isinstance(error, RefusedError) or notes == dict(outgoing.notes):
                     raise
                 raise PartlyDeliveredError(error.code, notes=notes, **error.params) from error
             notes["sent"] = str(number + 1)
+        notes.pop("trying", None)
         return notes
+
+    def _note_unknown(self, outgoing: Outgoing, number: int, notes: dict[str, str]) -> None:
+        # Twice the same words are worse than the small chance that these did not arrive.
+        log.warning("bot.delivery_unknown", answer_id=outgoing.answer_id, part=number)
+        notes["sent"] = str(number + 1)
 
     async def _send_one(self, outgoing: Outgoing, words: str, *, is_first: bool) -> None:
         url = self._live_webhook(outgoing)

@@ -56,6 +56,7 @@ class DingtalkStream(DingtalkAccount):
 
         try:
             old: Line | None = None
+            is_first, self._failures = True, 0
             while True:
                 line = Line(await self._connected(), keep, self._clock)
                 lines.add(line)
@@ -67,8 +68,10 @@ class DingtalkStream(DingtalkAccount):
                 old = line
                 if line.has_heard:
                     self._failures = 0
-                if not was_asked:
+                # Asked to leave, we come back at once; asked again before anything else was said, we wait too.
+                if not was_asked or not (line.has_heard or is_first):
                     await self._wait()
+                is_first = line.has_heard
         finally:
             for task in leaving:
                 task.cancel()

@@ -517,6 +517,22 @@ async def test_a_delivery_that_takes_too_long_is_left_to_the_next_try(fake: Fake
     assert not the_card(fake).is_spinning
 
 
+async def test_a_message_that_was_on_its_way_when_time_ran_out_is_not_said_again(fake: FakeDingtalk) -> None:
+    async with account(fake, deliver_s=0.3) as one:
+        real = one._api.post_webhook
+
+        async def sent_and_then_silence(*args: Any) -> None:
+            await real(*args)
+            await asyncio.Event().wait()
+
+        one._api.post_webhook = sent_and_then_silence  # type: ignore[method-assign]
+        first = answer(fake, "好")
+        with pytest.raises(PartlyDeliveredError) as caught:
+            await one.deliver(first)
+        await one.deliver(going_on(first, caught.value.notes, "好", State.FINISHED))
+    assert [shown.text for shown in fake.shown] == ["好"]
+
+
 async def test_without_buttons_a_decision_is_said_in_words(fake: FakeDingtalk) -> None:
     done = Card(task_id="dec_1", title="已采纳", done="已采纳")
     async with account(fake) as one:

@@ -251,6 +251,25 @@ async def test_asked_to_leave_it_connects_anew_first_and_still_answers_on_the_ol
     assert inbox.texts == ["还没记下", "新线上"]
 
 
+async def test_sent_away_again_and_again_it_waits(fake: FakeDingtalk, clock: ManualClock) -> None:
+    async with running(fake, clock, Inbox()):
+        for opened in range(1, 4):
+            await fake.until(lambda opened=opened: len(fake.opened) == opened and len(fake.lines) == 1)
+            await fake.place.run(fake.ask_to_leave())
+            if opened > 1:
+                await eventually(lambda: bool(clock.sleepers) and clock.sleepers[0] <= 4)
+                assert len(fake.opened) == opened
+                await clock.advance(4)
+
+
+async def test_a_frame_without_an_id_may_still_ask_to_leave(fake: FakeDingtalk, clock: ManualClock) -> None:
+    async with running(fake, clock, Inbox()):
+        await joined(fake)
+        raw = '{"specVersion":"1.0","type":"SYSTEM","headers":{"topic":"disconnect"},"data":""}'
+        await fake.place.run(fake.send_raw(raw))
+        await fake.until(lambda: len(fake.opened) == 2)
+
+
 async def test_a_minute_of_silence_is_a_dead_line(fake: FakeDingtalk, clock: ManualClock) -> None:
     inbox = Inbox()
     async with running(fake, clock, inbox):
