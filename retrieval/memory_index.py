@@ -97,9 +97,9 @@ class MemoryIndex:
         """Whether `build_graph` has work that is worth it."""
         return self._vectors.graph_is_behind
 
-    def build_graph(self) -> None:
-        """Let the vector graph take in new rows, while searches go on; worth a thread of its own."""
-        self._vectors.build_graph()
+    def build_graph(self, stop: threading.Event | None = None) -> None:
+        """Let the vector graph take in new rows, while searches go on, unless `stop` is set meanwhile."""
+        self._vectors.build_graph(stop)
 
     def nearest_rows(self, vector: Floats, *, limit: int, allowed: Mask) -> Numbers:
         """Return the rows nearest to a vector as the searches find them, by the graph where there is one."""

@@ -120,13 +120,18 @@ class CaseSearch:
         """Bring the vector graphs of large corpora up to date and save them; return how many were built.
 
         Minutes of work at 100,000 passages, in a thread, while searches go on exactly as before: for a process
-        that stays, at its start and from time to time.
+        that stays, at its start and from time to time. Cancelling it ends the thread soon.
         """
         built = 0
+        stop = threading.Event()
         for tenant, copy in list(self._copies.items()):
             index = copy.index
             if isinstance(index, MemoryIndex) and index.graph_is_behind:
-                await asyncio.to_thread(index.build_graph)
+                try:
+                    await asyncio.to_thread(index.build_graph, stop)
+                finally:
+                    stop.set()
+                stop.clear()
                 built += 1
                 if self._snapshots is not None:
                     manifest = self._manifest(index, copy.version)

@@ -23,6 +23,7 @@ _EFFORT_SEARCH = 192
 # A filter that leaves fewer rows than this is answered exactly: a graph walk would mostly meet rows it must skip.
 _EXACT_SUBSET = 8_000
 _GRAPH_BATCH = 2_000
+_AT_ONCE = 1_000
 
 
 class VectorIndex:
@@ -93,8 +94,12 @@ class VectorIndex:
         in_graph = 0 if self._graph is None else int(self._graph.ntotal)
         return len(self) > self._exact_limit and len(self) - in_graph > _GRAPH_BATCH
 
-    def build_graph(self) -> None:
-        """Let the graph take in every row; searches go on meanwhile, on the graph before."""
+    def build_graph(self, stop: threading.Event | None = None) -> None:
+        """Let the graph take in every row; searches go on meanwhile, on the graph before.
+
+        Args:
+            stop: Once set, the work ends within a second or so and leaves the graph before as it is.
+        """
         import faiss
 
         with self._building:
@@ -102,7 +107,11 @@ class VectorIndex:
                 return
             # A graph that is being changed must not be walked: the next one grows beside the present one.
             graph = faiss.clone_index(self._graph) if self._graph is not None else self._new_graph(faiss)
-            graph.add(np.ascontiguousarray(self.matrix[graph.ntotal :]))
+            wanted = len(self)
+            while graph.ntotal < wanted:
+                if stop is not None and stop.is_set():
+                    return
+                graph.add(np.ascontiguousarray(self._matrix[graph.ntotal : min(graph.ntotal + _AT_ONCE, wanted)]))
             self._graph = graph
 
     def save_graph(self, path: Path) -> bool:

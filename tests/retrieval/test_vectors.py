@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from retrieval import vectors as vectors_module
 from retrieval.vectors import VectorIndex
 
 RANDOM = np.random.default_rng(7)
@@ -109,3 +111,20 @@ def test_a_saved_graph_answers_alike_and_a_strange_one_is_refused(tmp_path: Path
     (tmp_path / "broken").write_bytes(b"no graph")
     with pytest.raises(ValueError, match="cannot be read"):
         again.load_graph(tmp_path / "broken")
+
+
+def test_a_graph_that_is_told_to_stop_leaves_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors_module, "_GRAPH_BATCH", 10)
+    monkeypatch.setattr(vectors_module, "_AT_ONCE", 16)
+    index = VectorIndex(8, exact_limit=10)
+    rows = np.random.default_rng(1).standard_normal((100, 8)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    index.add(rows)
+    stop = threading.Event()
+    stop.set()
+    index.build_graph(stop)
+    assert index.graph_is_behind
+    index.build_graph()
+    assert not index.graph_is_behind
+    found, _ = index.nearest(rows[7], limit=1, allowed=np.ones(100, np.bool_))
+    assert found.tolist() == [7]
