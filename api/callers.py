@@ -85,10 +85,9 @@ async def note_refusal(
     request: HTTPConnection, caller: Caller, *, why: str, object_kind: str = "", object_id: str = ""
 ) -> None:
     """Write a refusal into the access log."""
-    route = getattr(request.scope.get("route"), "path", "")
     event = AccessEvent(
         principal=caller.principal,
-        action=f"{request.scope.get('method', 'WS')} {route}",
+        action=_action(request),
         object_kind=object_kind,
         object_id=object_id,
         allowed=False,
@@ -99,6 +98,10 @@ async def note_refusal(
     log.warning("access.refused", why=why, object_kind=object_kind)
 
 
+def _action(request: HTTPConnection) -> str:
+    return f"{request.scope.get('method', 'WS')} {getattr(request.scope.get('route'), 'path', '')}"
+
+
 async def _key_of(request: HTTPConnection, store: Store) -> ApiKey:
     scheme, _, secret = _credentials(request).partition(" ")
     key = None
@@ -106,6 +109,7 @@ async def _key_of(request: HTTPConnection, store: Store) -> ApiKey:
         async with store.across_tenants(writes=False) as session:
             key = await find_key(session, secret.strip())
     if key is None or not key.is_good_at(store.clock()):
+        await _note_bad_key(request, store, key)
         raise RefusedError("api.unauthenticated", headers=_CHALLENGE)
     if use_is_stale(key, store.clock()):
         async with store.begin(key.tenant) as work:
@@ -122,10 +126,28 @@ def _credentials(request: HTTPConnection) -> str:
     return request.headers.get("authorization", "")
 
 
+async def _note_bad_key(request: HTTPConnection, store: Store, key: ApiKey | None) -> None:
+    """Log a key that is unknown; one that was revoked or has expired also goes into its tenant's access log."""
+    log.warning("access.refused", why="no_key" if key is None else "key_ended")
+    if key is None:
+        return
+    event = AccessEvent(
+        principal=f"key:{key.key_id}",
+        action=_action(request),
+        object_kind="",
+        object_id="",
+        allowed=False,
+        why="key_ended",
+    )
+    async with store.begin(key.tenant) as work:
+        await work.access.note(event)
+
+
 async def _count(parts: ApiParts, key: ApiKey) -> None:
     allowance = await parts.limiter.take(key.key_id)
     if not allowance.allowed:
         wait_s = max(1, round(allowance.retry_after_s))
+        log.warning("access.refused", why="too_many_requests", key_id=key.key_id)
         raise RefusedError("api.too_many_requests", headers={"retry-after": str(wait_s)}, seconds=wait_s)
 
 

@@ -35,6 +35,12 @@ NAMES = {
     "webhook_id": "nobody",
     "event_id": "nobody",
     "grant_id": "nobody",
+    "rep_id": "nobody",
+    "team_id": "nobody",
+    "drill_id": "nobody",
+    "moment_id": "nobody",
+    "system": "hubspot",
+    "kind": "account",
     "card_id": "nobody",
     "document_id": "nobody",
     "competitor": "nobody",
@@ -82,6 +88,10 @@ WRITES, COACHES, ADMINS = (
     POST /v1/briefs
     POST /v1/decisions/{decision_id}/feedback
     POST /v1/chat/completions
+    POST /v1/preparations
+    POST /v1/drills
+    POST /v1/drills/{drill_id}/turns
+    POST /v1/moments/{moment_id}/comments
     """,
     """
     GET /metrics
@@ -154,6 +164,12 @@ async def filled(client: httpx.AsyncClient, recording: bytes) -> dict[str, str]:
         "webhook_id": webhook.json()["webhook_id"],
         "event_id": "evt-77",
         "grant_id": grant.json()["grant_id"],
+        "rep_id": "r-77",
+        "team_id": "team-77",
+        "drill_id": "drill-77",
+        "moment_id": "turn:talk-77:t1",
+        "system": "hubspot",
+        "kind": "account",
     }
 
 
@@ -225,12 +241,15 @@ class TestKeys:
             answered = await client.get("/v1/calls")
         assert (answered.status_code, answered.json()["code"]) == (401, "api.unauthenticated")
 
-    async def test_a_revoked_key_is_refused_from_the_next_request_on(
-        self, client: httpx.AsyncClient, key: dict[str, str]
+    async def test_a_revoked_key_is_refused_from_the_next_request_on_and_the_try_is_logged(
+        self, client: httpx.AsyncClient, key: dict[str, str], api_store: Store
     ) -> None:
         key_id = key["authorization"].split("_")[1]
         assert (await client.delete(f"/v1/api-keys/{key_id}")).status_code == 200
         assert (await client.get("/v1/calls")).status_code == 401
+        async with api_store.read("acme") as work:
+            (refusal,) = await work.access.log(limit=9, allowed=False)
+        assert (refusal.principal, refusal.action, refusal.why) == (f"key:{key_id}", "GET /v1/calls", "key_ended")
 
     async def test_an_expired_key_is_refused(self, parts: TestParts, api_store: Store, clock: SteppingClock) -> None:
         async with api_store.begin("acme") as work:
