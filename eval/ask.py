@@ -94,7 +94,7 @@ async def outcomes_of(rows: Sequence[AskRow], encoder: Any) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for base in dict.fromkeys(row.base for row in rows):
         with tempfile.TemporaryDirectory() as folder:
-            async with _base(base, Path(folder)) as store:
+            async with open_base(base, Path(folder)) as store:
                 coach = Coach(store, CaseSearch(store, encoder), encoder=encoder)
                 outcomes += [await _ask(coach, row) for row in rows if row.base == base]
     return outcomes
@@ -120,7 +120,8 @@ def figures_of(outcomes: Sequence[Outcome]) -> list[Figure]:
     ]
 
 
-def _base(name: str, folder: Path) -> Any:
+def open_base(name: str, folder: Path) -> Any:
+    """Open a store with a base of the set; the caller closes it."""
     package, path = BASES[name]
     newest = read_cases(Path(str(files(package) / path)))
     if name != "agent":

@@ -27,6 +27,7 @@ SUITES: dict[str, str] = {
     "retrieval": "eval.retrieval",
     "grounding": "eval.grounding",
     "ask": "eval.ask",
+    "faithfulness": "eval.faithfulness",
     "replies": "eval.replies",
     "briefs": "eval.briefs",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,7 @@ from zhanqing.cli.trust import run_opened
 
 if TYPE_CHECKING:
     from zhanqing.bootstrap import Parts
+    from zhanqing.settings import Settings
 
 FIRST_KEY = "first run"
 
@@ -23,23 +25,30 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="监听地址。 Address.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="端口。 Port.")] = 8000,
     migrate: Annotated[bool, typer.Option("--migrate", help="先升级数据库。 Upgrade the database first.")] = False,
+    local: Annotated[
+        bool, typer.Option("--local-llm", help="同时启动本机大模型。 Also run a language model on this machine.")
+    ] = False,
     tenant: Tenant = "default",
     lang: Lang = None,
 ) -> None:
     """启动服务：接口和进程内任务。 Serve the API, with its own worker unless Redis is set."""
     from zhanqing.bootstrap import build
+    from zhanqing.local_llm import local_llm
     from zhanqing.service import is_free, run_api
+    from zhanqing.settings import read_settings
 
     if not is_free(host, port):
         raise InputError("zhanqing.port_taken", host=host, port=port)
 
-    async def run() -> None:
-        async with build(lang=lang).opened(migrate=migrate) as parts:
+    async def run(settings: Settings) -> None:
+        async with build(settings, lang=lang).opened(migrate=migrate) as parts:
             await _first_key(parts, tenant)
             say(text("zhanqing.serving", parts.lang, host=host, port=port))
             await run_api(parts, host=host, port=port)
 
-    asyncio.run(run())
+    settings = read_settings()
+    with local_llm(settings) if local else nullcontext(settings) as chosen:
+        asyncio.run(run(chosen))
 
 
 def worker(lang: Lang = None) -> None:
