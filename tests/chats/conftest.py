@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from agent.drills import DrillCoach
 from agent.testing import read_cases, store_of
 from bots.inbound import InboundMessage
 from bots.outgoing import Outgoing
+from bots.platform import Platform
 from bots.testing.scripted import ScriptedPlatform, a_message
 from domain.accounts import Account, Contact
 from domain.cases import WarCase
@@ -123,13 +124,10 @@ async def chat(stranger_chat: Chat) -> Chat:
     return stranger_chat
 
 
-def make_chat(store: Store, cases: list[WarCase]) -> Chat:
-    coach = Coach(store, SearchInMemory(cases))
-    platform = ScriptedPlatform()
-    talk = CoachChat(coach, InMemorySaver())
-
-    async def ready() -> CoachChat:
-        return talk
+def answerer_of(
+    store: Store, ready: Callable[[], Awaitable[CoachChat]], platform: Platform, cases: list[WarCase]
+) -> ChatAnswerer:
+    """Return what answers messages to one platform account."""
 
     async def drills() -> DrillCoach:
         return DrillCoach(store, SignalDetector([QuestionDetector(), PromiseDetector(), RiskDetector()]))
@@ -138,10 +136,20 @@ def make_chat(store: Store, cases: list[WarCase]) -> Chat:
         return SearchInMemory(cases)
 
     room = DrillRoom(drills, search, lang="zh")
-    answerer = ChatAnswerer(store, ready, {("wecom_bot", "bot1"): platform}, drills=room)
+    return ChatAnswerer(store, ready, {(platform.channel.value, platform.account_id): platform}, drills=room)
+
+
+def make_chat(store: Store, cases: list[WarCase]) -> Chat:
+    coach = Coach(store, SearchInMemory(cases))
+    platform = ScriptedPlatform()
+    talk = CoachChat(coach, InMemorySaver())
+
+    async def ready() -> CoachChat:
+        return talk
+
     runner = JobRunner(
         store,
-        {"answer_message": answerer.handler()},
+        {"answer_message": answerer_of(store, ready, platform, cases).handler()},
         owner="test",
         on_failure=tell_chat_failure,
         backoff=Backoff(first_s=0.0, longest_s=0.0),
