@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bots.clock import Clock, SystemClock
+from bots.dingtalk import checks
 from bots.dingtalk.api import DingtalkApi
 from bots.dingtalk.callback import DingtalkCallback
 from bots.dingtalk.config import DingtalkConfig
@@ -100,6 +101,13 @@ async def test_a_clock_that_is_off(fake: FakeDingtalk) -> None:
     (finding,) = [one for one in await findings(fake, clock=ahead) if "clock" in one.key]
     assert (finding.ok, finding.key) == (False, "bots.dingtalk_clock_off")
     assert abs(int(str(finding.params["s"])) - 300) <= 2
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Sun, 99 Nov 2026 03:00:00 GMT"])
+def test_a_date_that_is_none_says_nothing_about_the_clock(date: str) -> None:
+    api = DingtalkApi(DingtalkConfig(client_id="app-1", client_secret=SECRET), SystemClock())
+    api.date = date
+    assert checks.clock(api, SystemClock()).ok
 
 
 @contextmanager
