@@ -41,9 +41,9 @@ class Place:
 
 
 @contextmanager
-def served(app: Asgi) -> Iterator[Place]:
-    """Serve the application on a free port until the block ends."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def served(app: Asgi, *, port: int = 0) -> Iterator[Place]:
+    """Serve the application until the block ends, on a free port unless one is given."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
         place = Place(listener.getsockname()[1])
         config = uvicorn.Config(
             app,

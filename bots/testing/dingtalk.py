@@ -316,11 +316,11 @@ class FakeDingtalk:
 
 
 @contextmanager
-def standing(fake: FakeDingtalk) -> Iterator[FakeDingtalk]:
-    """Serve the platform on a free port until the block ends."""
+def standing(fake: FakeDingtalk, *, port: int = 0) -> Iterator[FakeDingtalk]:
+    """Serve the platform until the block ends, on a free port unless one is given."""
     from bots.testing.dingtalk_routes import routes
 
-    with served(routes(fake)) as place:
+    with served(routes(fake), port=port) as place:
         fake.place = place
         yield fake
 

@@ -17,6 +17,7 @@ from agent.coach import Coach
 from bots.dingtalk.config import DingtalkConfig
 from bots.dingtalk.stream import DingtalkStream
 from bots.testing.dingtalk import CARD_TOPIC, SECRET, FakeCard, FakeDingtalk, standing
+from bots.testing.dingtalk_chat import converse
 from bots.testing.dingtalk_messages import press
 from domain.cases import WarCase
 from domain.suggestions import AI_LABEL, Decision, FeedbackAction
@@ -172,3 +173,17 @@ async def test_a_recording_is_heard_or_deleted_on_a_word_where_there_are_no_butt
     assert "通话.ogg" in fake.shown[0].text
     assert "「客户已同意」「没有，删掉」" in fake.shown[0].text
     assert call.status is status
+
+
+async def test_a_terminal_can_stand_in_for_the_app(
+    fake: FakeDingtalk, chat_store: Store, sample_cases: list[WarCase]
+) -> None:
+    async def typed() -> AsyncIterator[str]:
+        for line in ("帮助", "待办"):
+            yield line
+
+    seen: list[str] = []
+    async with chatting(fake, chat_store, sample_cases):
+        await converse(fake, typed(), seen.append)
+    assert len(seen) == 2
+    assert "直接发客户的原话" in seen[0]
