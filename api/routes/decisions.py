@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from agent.explaining import tombstones_of
 from agent.exports import ExportFormat, export
 from api.callers import SECURED, Caller, Reader, Rep
 from api.documents import FeedbackBody, Identifier, Page, answer
@@ -53,8 +54,11 @@ async def list_decisions(
 
 @router.get("/decisions/{decision_id}", responses={**documented(404), 200: {"model": Decision | ErasedDecision}})
 async def get_decision(request: Request, caller: Reader, decision_id: str) -> JSONResponse:
-    """Return a decision with all that is needed to say why, or what is left after an erasure."""
-    return answer(dump(await seen_decision(request, caller, decision_id)))
+    """Return a decision with all that is needed to say why and what became of its sources, or what an erasure left."""
+    decision = await seen_decision(request, caller, decision_id)
+    async with parts_of(request).store.read(caller.tenant) as work:
+        gone = await tombstones_of(work, decision)
+    return answer({**dump(decision), "tombstones": [dump(one) for one in gone]})
 
 
 @router.get(

@@ -318,3 +318,13 @@ async def test_a_suggestion_is_exported_with_its_label(form: str, client: httpx.
 async def test_an_unknown_form_or_decision_is_refused(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/decisions/d-none/export", params={"format": "md"})).status_code == 404
     assert (await client.get("/v1/decisions/d-none/export", params={"format": "pdf"})).status_code == 422
+
+
+async def test_a_decision_shows_which_of_its_sources_are_gone(client: httpx.AsyncClient, api_store: Store) -> None:
+    envelope = (await client.post("/v1/ask", json={"text": "太贵了怎么回"})).json()
+    path = f"/v1/decisions/{envelope['decision_id']}"
+    assert (await client.get(path)).json()["tombstones"] == []
+    async with api_store.begin("acme") as work:
+        await work.sources.retire("doc:talk")
+    gone = (await client.get(path)).json()["tombstones"]
+    assert gone == [{"source_id": "doc:talk", "version": 1, "status": "retired"}]
