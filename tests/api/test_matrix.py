@@ -32,6 +32,10 @@ BODIES = {
     "/v1/conversations/{conversation_id}/turns": {"turns": []},
     "/v1/decisions/{decision_id}/feedback": {"action": "accept"},
 }
+QUERIES = {
+    "/v1/calls/{call_id}/activity": {"system": "hubspot"},
+    "/v1/decisions/{decision_id}/export": {"format": "md"},
+}
 CALLERS = {
     "own": (Role.REP, "r1", None),
     "colleague": (Role.REP, "r2", None),
@@ -126,7 +130,7 @@ def address(path: str, names: dict[str, str]) -> str:
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, names: dict[str, str]) -> httpx.Response:
-    return await client.request(method, address(path, names), json=BODIES.get(path, {}))
+    return await client.request(method, address(path, names), json=BODIES.get(path, {}), params=QUERIES.get(path))
 
 
 class TestRoles:
