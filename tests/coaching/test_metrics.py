@@ -179,3 +179,104 @@ def test_silence_does_not_change_the_talk_ratio(rows: list[tuple[str, int, int]]
 def test_more_switching_never_lowers_the_score(a: float, b: float) -> None:
     low, high = sorted((a, b))
     assert 0 <= interactivity_score(low) <= interactivity_score(high) < 10
+
+
+@given(ROWS, st.integers(1, 100_000))
+def test_a_call_that_begins_later_in_the_recording_measures_the_same(
+    rows: list[tuple[str, int, int]], late_ms: int
+) -> None:
+    plain = laid_out(rows)
+    later = replace(
+        plain,
+        turns=tuple(
+            replace(turn, start_ms=(turn.start_ms or 0) + late_ms, end_ms=(turn.end_ms or 0) + late_ms)
+            for turn in plain.turns
+        ),
+    )
+    before, after = by_name(plain), by_name(later)
+    for name in (
+        "talk_ratio",
+        "longest_monologue",
+        "longest_customer_story",
+        "interactivity",
+        "patience",
+        "talking_speed",
+    ):
+        assert after[name].value == before[name].value
+
+
+@given(ROWS)
+def test_the_order_in_which_turns_are_given_changes_no_time_metric(rows: list[tuple[str, int, int]]) -> None:
+    plain = laid_out(rows)
+    backwards = replace(plain, turns=plain.turns[::-1])
+    for name in ("talk_ratio", "longest_monologue", "patience", "silence", "interruptions", "interactivity"):
+        assert by_name(backwards)[name].value == by_name(plain)[name].value
+
+
+@given(ROWS)
+def test_shares_of_time_are_shares(rows: list[tuple[str, int, int]]) -> None:
+    metrics = by_name(laid_out(rows))
+    for name in ("talk_ratio", "silence", "interruptions"):
+        value = metrics[name].value
+        assert value is None or 0 <= value <= 1
+    assert metrics["interruptions"].value in (None, 0)  # laid end to end, nobody speaks over anybody
+
+
+@given(ROWS, st.integers(0, 11))
+def test_splitting_a_turn_where_nobody_else_speaks_changes_nothing(rows: list[tuple[str, int, int]], at: int) -> None:
+    plain = laid_out(rows)
+    turn = plain.turns[at % len(plain.turns)]
+    middle = ((turn.start_ms or 0) + (turn.end_ms or 0)) // 2
+    halves = (replace(turn, end_ms=middle), replace(turn, id="half", start_ms=middle))
+    turns = tuple(part for each in plain.turns for part in (halves if each is turn else (each,)))
+    before, after = by_name(plain), by_name(replace(plain, turns=turns))
+    for name in ("talk_ratio", "longest_monologue", "longest_customer_story", "patience", "silence", "interactivity"):
+        assert after[name].value == before[name].value
+
+
+TEXTS = st.lists(st.tuples(SPEAKERS, st.text("我们聊价格 ，。", min_size=1, max_size=20)), min_size=1, max_size=8)
+
+
+@given(TEXTS)
+def test_punctuation_and_spaces_change_no_length_in_characters(rows: list[tuple[str, str]]) -> None:
+    def chat(texts: list[str]) -> Transcript:
+        turns = (Turn(id=str(at), speaker=rows[at][0], text=text) for at, text in enumerate(texts))
+        return Transcript(id="c", turns=tuple(turns))
+
+    plain = by_name(chat([text for _, text in rows]))
+    bare = by_name(chat([text.replace("，", "").replace("。", "").replace(" ", "") for _, text in rows]))
+    for name in ("talk_ratio", "longest_monologue", "longest_customer_story"):
+        assert bare[name].value == plain[name].value
+
+
+@given(st.lists(st.sampled_from(["开放式", "封闭式"]), max_size=6), st.booleans())
+def test_questions_are_counted_for_the_rep_only(forms: list[str], customer_asks: bool) -> None:
+    rep, customer = Turn(id="r", speaker="rep", text="您看？"), Turn(id="c", speaker="customer", text="多少钱？")
+    call = Transcript(id="c", turns=(rep, customer))
+    asked = [signal(SignalKind.QUESTION, form, rep, "您看？") for form in forms]
+    asked += [signal(SignalKind.QUESTION, "封闭式", customer, "多少钱？")] * customer_asks
+    assert by_name(call, tuple(asked))["question_rate"].value == len(forms)
+
+
+@given(st.integers(0, 100_000), st.integers(1, 100_000))
+def test_a_competitor_is_timed_by_its_first_mention(first_ms: int, gap_ms: int) -> None:
+    ends = (first_ms + 100, first_ms + 200 + gap_ms)
+    turns = (
+        Turn(id="a", speaker="customer", text="云舟", start_ms=first_ms, end_ms=ends[0]),
+        Turn(id="b", speaker="rep", text="云舟", start_ms=ends[0] + gap_ms, end_ms=ends[1]),
+    )
+    call = Transcript(id="c", turns=turns, duration_ms=ends[1])
+    named = tuple(signal(SignalKind.COMPETITOR, "云舟科技", turn, "云舟") for turn in turns)
+    timing = by_name(call, named)["competitor_timing"].value
+    assert timing == pytest.approx(first_ms / ends[1])
+    assert by_name(call, named[::-1])["competitor_timing"].value == timing
+
+
+def test_only_what_the_rep_pitched_counts_as_company_pitch() -> None:
+    turn = Turn(id="t", speaker="rep", text="我们成立十年。您呢？", start_ms=0, end_ms=10_000)
+    customer = Turn(id="c", speaker="customer", text="我们成立十年。", start_ms=10_000, end_ms=14_000)
+    call = Transcript(id="c", turns=(turn, customer))
+    pitch = signal(SignalKind.REP_ACT, "产品独白", turn, "我们成立十年。")
+    other = signal(SignalKind.REP_ACT, "产品独白", customer, "我们成立十年。")
+    assert by_name(call, (pitch, other))["company_pitch"].value == pytest.approx(7_000)
+    assert by_name(call, (other,))["company_pitch"].value == 0
