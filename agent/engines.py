@@ -35,6 +35,7 @@ _RULE_FILES = (
     "support.json",
     "tactics.toml",
     "templates.toml",
+    "wording.toml",
 )
 
 

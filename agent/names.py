@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from domain.lexicon import Lexicon, LexiconKind
+from domain.lexicon import Lexicon, LexiconKind, names_of
 from language.tagging import Word, tagged
 
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9+#&.-]*[A-Za-z0-9+#]|[A-Z]")
@@ -75,7 +75,7 @@ def _patterned(text: str) -> tuple[Name, ...]:
 
 
 def _listed(text: str, lexicon: Lexicon) -> Iterator[Name]:
-    for entry in lexicon:
+    for entry in names_of(lexicon):
         for form in entry.forms:
             for match in re.finditer(re.escape(form), text, re.IGNORECASE):
                 kind = _LISTED_KINDS.get(entry.kind, NameKind.COMPANY)
@@ -156,7 +156,9 @@ def _title_pattern() -> re.Pattern[str]:
 
 def _people(words: tuple[Word, ...]) -> Iterator[Name]:
     surnames = word_lists()["surnames"]
-    for word in words:
+    for place, word in enumerate(words):
+        if word.text[0] == "费" and place and words[place - 1].end == word.start:
+            continue  # 实施费能 is a fee, not somebody
         first = word.text[1:2] if word.text[0] in "小老阿" else word.text[0]
         if word.tag in _PERSON_TAGS and 2 <= len(word.text) <= 3 and first in surnames:
             yield Name(start=word.start, end=word.end, text=word.text, kind=NameKind.PERSON, core=word.text)

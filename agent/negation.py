@@ -17,7 +17,7 @@ _ENDS = re.compile(r"[，,。；;！？!?、：]|的|也|就|都|才|再|还|而
 _LEADING = re.compile(r"^(?:再|还|过|能|会|可以|要|曾|有)+")
 _COMPLEMENT = re.compile(r"[一-鿿]不(?=[到了通上下起完清好动住及开出来去着得懂见成过明])")
 """达不到, 接不通: the verb itself is denied, nothing behind it."""
-_ASPECT = re.compile(r"(?<=[一-鿿])[了过着](?=[一-鿿])")
+_ASPECT = re.compile(r"(?<=[一-鿿])(?<![不除经通超错])[了过着](?=[一-鿿])")
 _DENIED_BEFORE = re.compile(r"([一-鿿]{2,4}?)(?:都|也)没有?$")
 _CONTENT_TAGS = "nvaijlzxep"
 
@@ -48,6 +48,11 @@ def denial(text: str) -> Denial:
     return Denial(terms=frozenset(terms), rest=rest)
 
 
+def negation_count(text: str) -> int:
+    """Return how many words of a text deny something."""
+    return len(_negations(text))
+
+
 def _negations(text: str) -> list[tuple[int, int]]:
     words = _words()
     harmless = [match.span() for pattern in (words.harmless, _COMPLEMENT) for match in pattern.finditer(text)]
@@ -59,10 +64,24 @@ def _negations(text: str) -> list[tuple[int, int]]:
 
 
 def _terms_after(rest: str) -> list[str]:
-    scope = _ENDS.split(_LEADING.sub("", rest), maxsplit=1)[0]
-    auxiliaries = _words().auxiliaries
-    found = [word.text for word in tagged(scope) if word.tag[0] in _CONTENT_TAGS and word.text not in auxiliaries]
-    return [word for word in found if word.strip() and not _words().negation.fullmatch(word)][:_SCOPE]
+    """Return the words denied; 的 ends the scope only behind one (不含第二年的维护 denies 维护)."""
+    for scope in _scopes(_LEADING.sub("", rest)):
+        found = [word.text for word in tagged(scope) if word.tag[0] in _CONTENT_TAGS and _is_deniable(word.text)]
+        if found:
+            return found[:_SCOPE]
+    return []
+
+
+def _scopes(rest: str) -> list[str]:
+    end = _ENDS.search(rest)
+    if end is None:
+        return [rest]
+    further = _ENDS.split(rest[end.end() :], maxsplit=1)[0] if end.group() == "的" else ""
+    return [rest[: end.start()], further]
+
+
+def _is_deniable(word: str) -> bool:
+    return bool(word.strip()) and word not in _words().auxiliaries and not _words().negation.fullmatch(word)
 
 
 def _terms_before(text: str) -> list[str]:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from agent.negation import denial
+from agent.negation import denial, negation_count
 from agent.phrasing import stated
+from agent.substitution import substituted
+from agent.wording import same_form
 from language.quantities import Dimension, Quantity, agrees, quantities
 from language.quantity_units import any_of
 from language.sentences import clauses, sentences
@@ -19,6 +21,11 @@ from language.tagging import tagged
 _ALIKE = 0.3
 """Share of a claim clause's character pairs that make an evidence clause its own."""
 _RELATED = 0.12
+_DONE = re.compile(r"(?<=[一-鿿])(?<![为除])了(?=[一-鿿])(?!解)")
+"""了 inside a verb phrase: 降了价 is 降价."""
+_SAME_CLAUSE, _NEARLY_ALL = 0.25, 0.9
+_KEPT = 0.6
+"""Share of a condition's character pairs in the claim that make the condition kept without its 如果."""
 _SWAPS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"([一-鿿])得([一-鿿])"), lambda match: f"{match[1]}不{match[2]}"),
     (re.compile(r"([一-鿿])不([到了通上下起完清好动住及开出来去着懂见成过])"), lambda match: f"{match[1]}得{match[2]}"),
@@ -62,6 +69,8 @@ def find_flip(claim: str, contexts: Sequence[Context]) -> Flip | None:
         contexts: The sentences that the citations' quotes stand in, so that a condition or a 不 just
             outside a quote is seen.
     """
+    claim = same_form(claim)
+    contexts = [Context(text=same_form(one.text), by_customer=one.by_customer) for one in contexts]
     order = _order_flip(claim, contexts)
     if order is not None:
         return order
@@ -98,6 +107,7 @@ def _flip(clause: str, claim: str, evidence: Sequence[_Clause]) -> Flip | None:
         or _boundary_flip(clause, evidence)
         or _turned_modality(clause, evidence)
         or _unbound_number(clause, evidence)
+        or _substitution(clause, evidence)
         or (_role_flip(clause, claim, best) if best.share >= _ALIKE else None)
         or (_dropped_hedge(claim, best) if best.share >= _ALIKE else None)
         or (_context_flip(claim, best) if best.share >= _ALIKE else None)
@@ -114,6 +124,8 @@ def _negation_flip(clause: str, claim: str, evidence: Sequence[_Clause]) -> Flip
     given = [denial(one.sentence) for one in evidence]
     denied = frozenset().union(*(one.terms for one in given))
     open_ = " ".join(one.rest for one in given)
+    if said.terms & denied and negation_count(clause) == negation_count(evidence[0].text):
+        return None  # the same is denied, around it the words stand otherwise
     for term in said.terms:
         if term in open_ and term not in denied:
             return Flip(kind="negation", word=term)
@@ -121,6 +133,16 @@ def _negation_flip(clause: str, claim: str, evidence: Sequence[_Clause]) -> Flip
         if term in said.rest and term not in open_:
             return Flip(kind="negation", word=term)
     return None
+
+
+def _substitution(clause: str, evidence: Sequence[_Clause]) -> Flip | None:
+    """Another thing or actor in the place of the evidence's own; not where one clause has nearly all of the words."""
+    if evidence[0].share >= _NEARLY_ALL:
+        return None
+    said = stated(clause)
+    near = [one for one in evidence[:3] if one.share >= _SAME_CLAUSE]
+    word = next((word for one in near if (word := substituted(said, one.text)) is not None), None)
+    return Flip(kind="other", word=word) if word else None
 
 
 def _opposite_flip(clause: str, evidence: Sequence[_Clause]) -> Flip | None:
@@ -184,11 +206,20 @@ def _context_flip(claim: str, best: _Clause) -> Flip | None:
         return Flip(kind="attitude", word=attitude.group())
     before = best.sentence[: best.sentence.find(best.text) + len(best.text)]
     condition = words["condition"].search(before)
-    if condition and not words["condition"].search(claim):
+    if condition and not words["condition"].search(claim) and not _keeps_condition(claim, best, condition.group()):
         return Flip(kind="condition", word=condition.group())
     is_question = re.search(r"[?？]\s*[”\"’]?$", best.sentence) or re.search(r"(?:吗|呢)[。，]?$", best.sentence)
     asked = words["asks"].search(claim) or words["question"].search(claim) or re.search(r"[?？]", claim)
     return Flip(kind="question", word="？") if is_question and not asked else None
+
+
+def _keeps_condition(claim: str, best: _Clause, word: str) -> bool:
+    """Whether the claim names the condition beside what follows from it: 月底前签，实施费减半."""
+    conditions = [one.text for one in clauses(best.sentence) if word in one.text]
+    if not conditions or word in best.text or len(clauses(claim)) < 2:
+        return False
+    wanted = _pairs(conditions[0].replace(word, ""))
+    return len(wanted & _pairs(claim)) / max(1, len(wanted)) >= _KEPT
 
 
 def _role_flip(clause: str, claim: str, best: _Clause) -> Flip | None:
@@ -239,7 +270,7 @@ def _torn_numbers(said: Sequence[Quantity], evidence: Sequence[_Clause]) -> Flip
                 for given in holding
                 if _any_agrees(claimed, given)
                 and not _any_agrees(partner, given)
-                and any(_like(partner, one) for one in given)
+                and any(_like(partner, one) and not agrees(claimed, one) for one in given)
             ]
             if against and not both:
                 return Flip(kind="number", word=claimed.text)
@@ -293,7 +324,7 @@ def _word(name: str, text: str) -> str:
 
 @lru_cache(maxsize=16384)
 def _pairs(text: str) -> frozenset[str]:
-    run = re.sub(r"\W", "", text)
+    run = _DONE.sub("", re.sub(r"\W", "", text))
     return frozenset(run[at : at + 2] for at in range(len(run) - 1)) or frozenset({run})
 
 

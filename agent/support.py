@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from agent.phrasing import stated
 from agent.questions import same_meaning
 from agent.vectors import Vectors
+from agent.wording import same_form, without_ties
 from language.quantities import Quantity, quantities
 from language.sentences import clauses, sentences
 from language.tagging import tagged
@@ -31,7 +32,9 @@ log = structlog.get_logger(__name__)
 _CONTENT_TAGS = "nvaijlzx"
 _PAIR = 2
 _ACROSS_WORDS = 0.4
-_FILLERS = frozenset("的了是在有和与就也都还而及着把被给对从向到为以您你我们他它这那个吧呢吗啊呀嘛哦会要可能")
+_FILLERS = frozenset(
+    "的了是在有和与就也都还而及着把被给对从向到为以您你我们他它这那个吧呢吗啊呀嘛哦会要可能之其所时则该并由得才"
+)
 FEATURES = (
     "weakest_overlap",
     "mean_overlap",
@@ -40,6 +43,8 @@ FEATURES = (
     "overlap_of_all",
     "nouns_missing",
     "words_missing",
+    "weakest_characters",
+    "mean_characters",
 )
 
 
@@ -92,8 +97,11 @@ class SupportScorer:
 
     def features(self, claim: str, quotes: Sequence[str], said_by_place: Sequence[str] = ()) -> NDArray[np.float64]:
         """Return the feature values, float64 (len(FEATURES),)."""
-        pieces = [clause.text for clause in clauses(stated(claim))] or [claim]
+        claim, quotes = _compared(stated(claim)), [_compared(quote) for quote in quotes]
+        pieces = [clause.text for clause in clauses(claim)] or [claim]
         known = frozenset().union(*(tokens(quote) for quote in quotes), *(tokens(word) for word in said_by_place))
+        seen = frozenset().union(*(_characters(quote) for quote in (*quotes, *said_by_place)))
+        covered = [_covered(piece, seen) for piece in pieces]
         overlaps = [_share(piece, known) for piece in pieces]
         lengths = np.array([len(piece) for piece in pieces], dtype=np.float64)
         meanings = self._meanings(pieces, overlaps, quotes)
@@ -105,7 +113,9 @@ class SupportScorer:
                 min(meanings),
                 float(np.average(meanings, weights=lengths)),
                 everything,
-                *_missing(stated(claim), [*quotes, *said_by_place]),
+                *_missing(claim, [*quotes, *said_by_place]),
+                min(covered),
+                float(np.average(covered, weights=lengths)),
             ]
         )
 
@@ -172,6 +182,24 @@ def _said(word: str, known: str) -> bool:
     if any(other in known for other in same_meaning(word)) or quantities(word):
         return True
     return len(word) > 2 and any(word[at : at + 2] in known for at in range(len(word) - 1))
+
+
+def _compared(text: str) -> str:
+    return without_ties(same_form(text))
+
+
+@lru_cache(maxsize=16384)
+def _characters(text: str) -> frozenset[str]:
+    """Return the characters of a text that say something; numbers are compared elsewhere, by value."""
+    plain = list(text.lower())
+    for quantity in quantities(text):
+        plain[quantity.start : quantity.end] = " " * (quantity.end - quantity.start)
+    return frozenset(char for char in plain if char.isalnum() and char not in _FILLERS)
+
+
+def _covered(text: str, seen: frozenset[str]) -> float:
+    wanted = _characters(text)
+    return len(wanted & seen) / len(wanted) if wanted else 1.0
 
 
 def _pairs(run: str) -> set[str]:

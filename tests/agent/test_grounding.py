@@ -146,3 +146,32 @@ def test_the_words_of_a_named_title_turn_nothing_round() -> None:
     assert GATE.judge(said, sources).is_grounded
     turned = DraftSentence(text=f"《{title.text}》的卡点：销售没有口头答应两周上线。", citations=said.citations)
     assert not GATE.judge(turned, sources).is_grounded
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote"),
+    [
+        ("验收之后付30%。", "合同写明验收后付三成，质保期满再付一成。"),
+        ("对手的报价不包含第二年的维护。", "竞争对手报了三十二万，但是不含第二年的维护。"),
+        ("对账时间从每月三天缩短到半天。", "客户原来每月要花三天对账，上线后缩短到半天。"),
+        ("月底前签约的话，实施费能减免一半。", "如果月底前签约，实施费可以减免一半；过了月底按原价执行。"),
+        ("客户说响应快。", "你们这个价格贵了，不过响应确实快。"),
+    ],
+)
+def test_a_paraphrase_may_leave(claim: str, quote: str) -> None:
+    assert judged(claim, source(quote)).is_grounded
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote"),
+    [
+        ("采购总监担心换系统会影响年底关账。", "财务总监担心换系统会影响年底关账。"),
+        ("试点在华南三个仓做。", "试点只在华东三个仓做，华南的仓要等第二期再说。"),
+        ("最后是财务总监定。", "财务总监要看投资回报，最后是总经理定。"),
+        ("硬件部分已过技术评审。", "预算评审排在下季度，目前软件部分已过技术评审。"),
+        ("成交价31.8万元，降了价。", "返工率下降，成交价31.8万元，没有降价。"),
+        ("仓库现在盘点一次要停工两天。", "仓库原来盘点一次要停工两天，现在四小时盘完。"),
+    ],
+)
+def test_another_actor_thing_or_time_in_the_same_place_is_withheld(claim: str, quote: str) -> None:
+    assert not judged(claim, source(quote)).is_grounded
