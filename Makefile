@@ -10,6 +10,7 @@ PIP := -m pip --disable-pip-version-check -q
 # The demo and `make serve` keep their data inside the checkout, never in the user's folders.
 export ZHANQING_HOME ?= $(CURDIR)/.home
 SERVICES := .ci/services
+PEERS := out/peers
 
 .PHONY: help demo test check crash bench serve install install-full models format lint types contracts test-default test-full clean
 
@@ -27,8 +28,14 @@ check: format lint types contracts test test-full ## the one door: format, lint,
 crash: models ## kill the service at random while calls and messages come in
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -m crash
 
-bench: models ## measure beside peers in one run: out/bench/*.json and a table
+bench: models $(PEERS)/.installed ## measure beside peers in one run: out/bench/*.json and a table
 	@$(BIN)/zhanqing bench
+	@PYTHONPATH=$(PEERS) $(BIN)/python -W ignore -m eval.bench_retrieval --out out/bench/retrieval.json
+
+# What the search is compared with lies beside the product, never among its dependencies.
+$(PEERS)/.installed: | install
+	@$(BIN)/python $(PIP) install --upgrade --no-deps --target $(PEERS) rank-bm25==0.2.2 langchain-community==0.4.2 langchain-classic==1.0.8 langchain-text-splitters==1.1.3
+	@touch $@
 
 serve: models ## API, console and in-process worker on http://127.0.0.1:8000
 	@$(BIN)/zhanqing serve
