@@ -21,7 +21,7 @@ from agent.tips import draft_tips
 from agent.vectors import Vectors
 from domain.suggestions import PromptUse, SuggestionKind
 
-RULES_VERSION = "2026.11"
+RULES_VERSION = "2026.11.1"
 """Version of the composer's rules; grows with any change of what it may say."""
 _RULE_FILES = (
     "answer_frames.toml",
