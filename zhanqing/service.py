@@ -186,7 +186,14 @@ async def run_api(parts: Parts, *, host: str, port: int) -> None:
     import uvicorn
 
     finish = start_tracing(parts.settings.otel.endpoint, service="zhanqing-api")
-    config = uvicorn.Config(make_app(parts), host=host, port=port, log_config=None, access_log=False)
+    config = uvicorn.Config(
+        make_app(parts),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        forwarded_allow_ips=parts.settings.api.trusted_proxies,
+    )
     await uvicorn.Server(config).serve()
     await asyncio.to_thread(finish)
 

@@ -150,6 +150,10 @@ class ApiSettings(_Group):
     max_upload_bytes: int = Field(default=512 << 20, gt=0, description="Largest request body, in bytes.")
     live_calls: int = Field(default=4, ge=0, description="Calls heard at once as they happen; each takes a core.")
     cors_origins: tuple[str, ...] = Field(default=(), description="Origins allowed to call from a browser.")
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Proxies whose X-Forwarded-For and -Proto are believed: addresses or networks with commas.",
+    )
 
 
 class OtelSettings(_Group):

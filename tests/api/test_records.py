@@ -29,6 +29,18 @@ class TestConversations:
         stored = (await client.get(first.headers["location"])).json()
         assert [turn["id"] for turn in stored["turns"]] == ["m1", "t002"]
 
+    @pytest.mark.parametrize("kind", ["email", "note", "minutes", "meeting"])
+    async def test_e_mails_notes_and_minutes_are_conversations_too(self, client: httpx.AsyncClient, kind: str) -> None:
+        written = {"id": f"{kind}-1", "kind": kind, "turns": [{"id": "p1", "speaker": "rep", "text": "六周上线。"}]}
+        assert (await client.post("/v1/conversations", json=written)).json()["revision"] == 1
+        assert (await client.post("/v1/conversations", json=written)).json()["revision"] == 1
+        edited = {**written, "turns": [{"id": "p1", "speaker": "rep", "text": "八周上线。"}]}
+        assert (await client.post("/v1/conversations", json=edited)).json()["revision"] == 2
+        stored = (await client.get(f"/v1/conversations/{kind}-1")).json()
+        assert (stored["kind"], stored["turns"][0]["text"]) == (kind, "八周上线。")
+        before = (await client.get(f"/v1/sources/turn:{kind}-1:p1", params={"version": 1})).json()
+        assert (before["status"], before["text"]) == ("superseded", "六周上线。")
+
     async def test_messages_are_added_edited_and_taken_back(self, client: httpx.AsyncClient) -> None:
         await client.post("/v1/conversations", json=TALK)
         message = {"id": "m3", "speaker": "customer", "text": "太贵了"}
