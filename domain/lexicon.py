@@ -1,4 +1,4 @@
-"""A tenant's own names: products, competitors, people and places, with the forms they are said in."""
+"""A tenant's own words: names of products, competitors, people and places with their forms, and terms for labels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from enum import StrEnum
 
 
 class LexiconKind(StrEnum):
-    """What a lexicon name stands for."""
+    """What a lexicon entry stands for: a name, or (`term`) a label whose aliases are the words that mean it."""
 
     COMPETITOR = "competitor"
     PRODUCT = "product"
     PERSON = "person"
     PLACE = "place"
+    TERM = "term"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +35,8 @@ class LexiconEntry:
 
 
 Lexicon = tuple[LexiconEntry, ...]
+
+
+def names_of(lexicon: Lexicon) -> Lexicon:
+    """Return the entries that are names; a term's words are no names to listen for or to look up."""
+    return tuple(entry for entry in lexicon if entry.kind is not LexiconKind.TERM)

@@ -71,6 +71,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
     program = [sys.executable, "-m", "zhanqing"]
     return {
         "zhanqing --help": [*program, "--help"],
+        "analysis of 600 turns, models loaded within": [sys.executable, "-m", "eval.bench_signals", "--turns", "600"],
         "zhanqing demo (202 s call, set up before)": [*program, "demo", "--out", str(folder / "demo")],
     }
 

@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.conversation import REP
 from domain.errors import IntegrityError, MissingError
 from domain.signals import RepAct
 from language.sentences import Span
@@ -128,6 +130,34 @@ class ActHead:
         if reading.encoder.fingerprint != self.encoder:
             raise IntegrityError("signals.other_encoder", head=self.version)
         return self.score(reading.vectors[list(places)], turns)
+
+
+@dataclass(frozen=True, slots=True)
+class RepTurns:
+    """The rep's turns of a reading: their places, as read, and their scores."""
+
+    places: tuple[int, ...]
+    turns: tuple[ReadTurn, ...]
+    scores: ActScores
+
+
+_held: WeakKeyDictionary[Reading, dict[str, RepTurns]] = WeakKeyDictionary()
+
+
+def rep_turns(reading: Reading, head: ActHead) -> RepTurns:
+    """Return the rep's turns with their scores; computed once a reading and head, since several detectors ask.
+
+    Raises:
+        IntegrityError: The reading's encoder is not the one the head was trained on.
+        MissingError: The reading has no encoder.
+    """
+    held = _held.setdefault(reading, {})
+    if head.version not in held:
+        spoken = enumerate(reading.turns)
+        places = tuple(place for place, turn in spoken if turn.speaker == REP and turn.text.strip())
+        turns = tuple(ReadTurn.of(reading.turns[place].text) for place in places)
+        held[head.version] = RepTurns(places, turns, head.score_turns(reading, places, turns))
+    return held[head.version]
 
 
 def clause_logits(

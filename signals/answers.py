@@ -87,8 +87,19 @@ _WANTED = (
     (re.compile(r"多少|多长|多久|几|多大|多高|多快|多准|多远|多贵|怎么收费|怎么收|收费"), "number"),
     (re.compile(r"什么时候|何时|哪天|啥时候|几时"), "time"),
     (re.compile(r"谁|哪位|哪个人"), "person"),
+    (
+        re.compile(
+            r"(?:你|您|贵)[^，。？]{0,6}(?:哪(?:家|个)(?:公司|单位|厂)?的?$|哪(?:家|个)(?:公司|单位)|哪里的?$|哪儿的?$|谁$)"
+        ),
+        "company",
+    ),
+    (re.compile(r"(?:有)?(?:什么|啥)事$|(?:干|做)(?:什么|啥|嘛)的?$|找我(?:干|做|什么|啥)"), "purpose"),
     (re.compile(r"哪里|哪儿|在哪|什么地方|哪个(?:区|城市|省|市|县)"), "place"),
 )
+
+
+_INTRODUCED = frozenset(("company", "purpose"))
+"""Asked for these, a rep answers with what elsewhere would be a pitch: who we are and what we do."""
 
 
 def _wants(question: str) -> list[str]:
@@ -97,8 +108,8 @@ def _wants(question: str) -> list[str]:
 
 
 def _gives(question: str, reply: str) -> bool:
-    kinds = _wants(question)
-    return any(_rule(kind).search(reply) for kind in kinds) and not _pitches(question, reply)
+    kinds = [kind for kind in _wants(question) if _rule(kind).search(reply)]
+    return bool(kinds) and (bool(_INTRODUCED & set(kinds)) or not _pitches(question, reply))
 
 
 def _pitches(question: str, reply: str) -> bool:

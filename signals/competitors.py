@@ -9,7 +9,7 @@ from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from domain.conversation import CUSTOMER, REP, Turn
-from domain.lexicon import Lexicon, LexiconKind
+from domain.lexicon import Lexicon, LexiconKind, names_of
 from domain.signals import Signal, SignalKind
 from language.matching import Likeness, Match, Matcher
 from language.tagging import frequency
@@ -81,7 +81,7 @@ def mentions_in(reading: Reading) -> tuple[Mention, ...]:
 
 @lru_cache(maxsize=8)
 def _matcher(lexicon: Lexicon) -> Matcher:
-    return Matcher(lexicon)
+    return Matcher(names_of(lexicon))
 
 
 def _mentions(reading: Reading) -> Iterator[Mention]:
@@ -142,7 +142,7 @@ def _known_in(turn: Turn, lexicon: Lexicon) -> list[Match]:
 
 
 def _own_and_known_names(lexicon: Lexicon) -> frozenset[str]:
-    return frozenset(form for entry in lexicon for form in entry.forms)
+    return frozenset(form for entry in names_of(lexicon) for form in entry.forms)
 
 
 def _discovered(turns: Sequence[Turn], names: frozenset[str]) -> dict[str, str]:

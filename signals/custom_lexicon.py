@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from domain.lexicon import LexiconEntry
-from domain.signals import Intent, RepAct, Risk, Signal, SignalKind
+from domain.conversation import CUSTOMER, REP
+from domain.lexicon import Lexicon, LexiconEntry, LexiconKind
+from domain.signals import Intent, RepAct, Risk, Severity, Signal, SignalKind
 from language.matching import Matcher
 from language.negation import is_negated
 from signals.pipeline import Reading, observe
@@ -16,6 +18,11 @@ _CLOSED = {
     SignalKind.REP_ACT: frozenset(RepAct),
     SignalKind.RISK: frozenset(Risk),
 }
+
+_FURTHER: dict[SignalKind, dict[str, object]] = {
+    SignalKind.RISK: {"severity": Severity.NOTE, "rule": "custom.term", "exempt": None}
+}
+"""What the contract wants besides; a tenant's own risk is pointed out, never rewritten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,26 +50,59 @@ class Term:
             raise ValueError(f"{self.label} is no label of {self.kind}")
 
 
+def terms_of(lexicon: Lexicon) -> tuple[Term, ...]:
+    """Return the terms of a tenant's lexicon.
+
+    An entry of kind `term` names a label; its aliases are the words that mean it. A customer intent is heard of the
+    customer, a risk or a rep act of the rep, and any other label is a need of the customer.
+    """
+    return tuple(
+        _term(entry.name, entry.aliases) for entry in lexicon if entry.kind is LexiconKind.TERM and any(entry.aliases)
+    )
+
+
+def _term(label: str, forms: tuple[str, ...]) -> Term:
+    words = tuple(form for form in forms if form.strip())
+    for kind, speaker in ((SignalKind.INTENT, CUSTOMER), (SignalKind.RISK, REP), (SignalKind.REP_ACT, REP)):
+        if label in _CLOSED[kind]:
+            return Term(label=label, forms=words, kind=kind, speaker=speaker)
+    return Term(label=label, forms=words, speaker=CUSTOMER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    matcher: Matcher
+    by_form: dict[str, Term]
+
+
+@lru_cache(maxsize=16)
+def _words(terms: tuple[Term, ...]) -> _Words:
+    forms = [LexiconEntry(name=form) for term in terms for form in (*term.forms, *term.except_in)]
+    return _Words(Matcher(tuple(forms)), {form: term for term in terms for form in term.forms})
+
+
 class CustomLexiconDetector:
     """Finds a tenant's terms by longest match; a denied one is not listed.
 
     Args:
-        terms: The tenant's terms; without any nothing is found.
+        terms: Terms besides those of the reading's lexicon; without either nothing is found.
     """
 
     name = "custom_lexicon"
-    version = "1.0"
+    version = "1.1"
 
     def __init__(self, terms: Sequence[Term] = ()) -> None:
-        words = [LexiconEntry(name=form) for term in terms for form in (*term.forms, *term.except_in)]
-        self._matcher = Matcher(tuple(words))
-        self._by_form = {form: term for term in terms for form in term.forms}
+        self._terms = tuple(terms)
 
     def detect(self, reading: Reading) -> Iterator[Signal]:
         """Yield one signal a word said and not denied; `term` is the form of the lexicon."""
+        terms = (*self._terms, *terms_of(reading.lexicon))
+        if not terms:
+            return
+        words = _words(terms)
         for turn in reading.turns:
-            for match in self._matcher.literal(turn.text):
-                term = self._by_form.get(match.form)
+            for match in words.matcher.literal(turn.text):
+                term = words.by_form.get(match.form)
                 if term is None or term.speaker not in (None, turn.speaker):
                     continue
                 if is_negated(turn.text, match.start, match.end):
@@ -75,5 +115,5 @@ class CustomLexiconDetector:
                     score=0.9,
                     start=match.start,
                     end=match.end,
-                    attributes={"term": match.form},
+                    attributes={"term": match.form, **_FURTHER.get(term.kind, {})},
                 )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from domain.conversation import Transcript, Turn
 from domain.errors import IntegrityError, MissingError
 from domain.lexicon import Lexicon
-from domain.signals import Signal, SignalKind
+from domain.signals import Intent, Signal, SignalKind
 
 CONTEXT_TURNS = 2
 """How many earlier turns a turn is read with."""
@@ -152,8 +152,15 @@ class SignalDetector:
         found = [signal for detector in self._detectors for signal in detector.detect(reading)]
         for signal in found:
             _check(signal, places, reading.turns)
+        found = _settled(found)
         found.sort(key=lambda s: (places[s.turn_id], s.start, s.end, s.kind, s.label, s.extractor))
         return tuple(replace(signal, id=f"s{number:03d}") for number, signal in enumerate(found, start=1))
+
+
+def _settled(found: Sequence[Signal]) -> list[Signal]:
+    """Drop 其他 where another detector found an intent in the turn: it only stands alone."""
+    wanted = {one.turn_id for one in found if one.kind is SignalKind.INTENT and one.label != Intent.OTHER}
+    return [one for one in found if one.label != Intent.OTHER or one.turn_id not in wanted]
 
 
 def _check(signal: Signal, places: Mapping[str, int], turns: Sequence[Turn]) -> None:

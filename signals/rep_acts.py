@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.conversation import REP, Turn
+from domain.conversation import Turn
 from domain.signals import RepAct, Signal, SignalKind
 from language.sentences import Span
-from signals.act_head import ActHead, ReadTurn, load_act_head
+from signals.act_head import ActHead, ReadTurn, load_act_head, rep_turns
 from signals.act_wording import ACTS
 from signals.pipeline import Reading, observe
 from signals.rulebook import section
@@ -46,10 +46,9 @@ class RepActDetector:
 
     def detect(self, reading: Reading) -> Iterable[Signal]:
         """Read the turns whose speaker is the rep; an unattributed speaker's acts are nobody's."""
-        places = [place for place, turn in enumerate(reading.turns) if turn.speaker == REP and turn.text.strip()]
-        turns = [ReadTurn.of(reading.turns[place].text) for place in places]
-        scores = self.head.score_turns(reading, places, turns)
-        for place, read, acts, clauses in zip(places, turns, scores.acts, scores.clauses, strict=True):
+        heard = rep_turns(reading, self.head)
+        columns = (heard.places, heard.turns, heard.scores.acts, heard.scores.clauses)
+        for place, read, acts, clauses in zip(*columns, strict=True):
             yield from self._signals(reading.turns[place], read, acts, clauses)
 
     def _signals(

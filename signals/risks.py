@@ -16,7 +16,7 @@ from domain.lexicon import LexiconKind
 from domain.signals import RepAct, Risk, Severity, Signal, SignalKind
 from language.sentences import Span, sentences
 from language.spoken import spoken_clauses
-from signals.act_head import ActHead, ReadTurn, load_act_head
+from signals.act_head import ActHead, load_act_head, rep_turns
 from signals.act_wording import ACTS
 from signals.competitors import mentions_in
 from signals.pipeline import Reading, observe
@@ -141,15 +141,14 @@ class RiskDetector:
 
 def _by_meaning(reading: Reading, head: ActHead | None, rivals: Sequence[str]) -> Iterator[tuple[Turn, RiskFinding]]:
     """What the head hears and no rule found; nothing where there is no encoder."""
-    places = [place for place, turn in enumerate(reading.turns) if turn.speaker == REP and turn.text.strip()]
     try:
         acts = head or load_act_head()
-        turns = [ReadTurn.of(reading.turns[place].text) for place in places]
-        scores = acts.score_turns(reading, places, turns)
+        heard = rep_turns(reading, acts)
     except MissingError:
         return
     rules = {rule.id: rule for rule in wording_rules(())}
-    for place, read, row, clauses in zip(places, turns, scores.acts, scores.clauses, strict=True):
+    columns = (heard.places, heard.turns, heard.scores.acts, heard.scores.clauses)
+    for place, read, row, clauses in zip(*columns, strict=True):
         known = {finding.label for finding in check_wording(read.text, rivals=rivals)}
         for act, (rule_id, least) in _HEARD.items():
             rule, column = rules[rule_id], ACTS.index(act)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from domain.conversation import Turn
-from domain.lexicon import Lexicon
+from domain.lexicon import Lexicon, names_of
 from speech.audio import RATE, Samples
 from speech.correction import NameCorrector
 from speech.ghosts import guard
@@ -99,7 +99,7 @@ class LiveTranscriber:
         self._recognizer = recognizer
         self._speakers = tuple(roles) if roles else options.roles if channels == 2 else ("speaker_0",)
         self._prompt = prompt_for(lexicon)
-        self._names = NameCorrector(form for entry in lexicon for form in entry.forms)
+        self._names = NameCorrector(form for entry in names_of(lexicon) for form in entry.forms)
         self._options = options
         self._said: list[str] = []
         self._channels = [_Channel(detector=detector()) for _ in range(channels)]

@@ -7,7 +7,7 @@ harm (0.213 → 0.254, 64 utterances).
 
 from __future__ import annotations
 
-from domain.lexicon import Lexicon
+from domain.lexicon import Lexicon, names_of
 
 LONGEST_CHARACTERS = 120
 
@@ -20,7 +20,7 @@ def prompt_for(lexicon: Lexicon) -> str:
     """
     names: list[str] = []
     room = LONGEST_CHARACTERS
-    for entry in lexicon:
+    for entry in names_of(lexicon):
         room -= len(entry.name) + 1
         if room < 0:
             break

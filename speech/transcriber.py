@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from domain.conversation import Prosody, Transcript, TranscriptNote, Turn
-from domain.lexicon import Lexicon
+from domain.lexicon import Lexicon, names_of
 from language.script import Script
 from speech.audio import RATE, AudioLimits, Samples, decode, length_hint
 from speech.correction import NameCorrector
@@ -265,7 +265,7 @@ def speech_in(path: Path, *, detector: Callable[[], VoiceDetector], options: Spe
 
 
 def _correctors(lexicon: Lexicon, pieces: Sequence[Stretch]) -> list[NameCorrector]:
-    names = NameCorrector(form for entry in lexicon for form in entry.forms)
+    names = NameCorrector(form for entry in names_of(lexicon) for form in entry.forms)
     trade = trade_corrector([plain_text(piece.characters) for piece in pieces])
     return [names, trade] if trade else [names]
 

@@ -294,6 +294,7 @@ def build_detectors(*, emotion: bool = True) -> list[Detector]:
     """
     from signals.buying_roles import BuyingRoleDetector
     from signals.competitors import CompetitorDetector
+    from signals.custom_lexicon import CustomLexiconDetector
     from signals.emotion import EmotionDetector
     from signals.implicit_needs import ImplicitNeedDetector
     from signals.intents import IntentDetector
@@ -318,6 +319,7 @@ def build_detectors(*, emotion: bool = True) -> list[Detector]:
         BuyingRoleDetector(),
         ImplicitNeedDetector(),
         LogicBreakDetector(),
+        CustomLexiconDetector(),
     ]
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.conversation import Transcript, Turn
-from domain.lexicon import Lexicon, LexiconEntry, LexiconKind
+from domain.lexicon import Lexicon, LexiconEntry, LexiconKind, names_of
 from domain.signals import Signal, SignalKind
 from signals.buying_roles import BuyingRoleDetector
 from signals.competitors import CompetitorDetector
@@ -17,10 +17,11 @@ from signals.implicit_needs import ImplicitNeedDetector
 from signals.lead_facts import LeadFactDetector
 from signals.logic_breaks import LogicBreakDetector
 from signals.next_steps import NextStepDetector
-from signals.pipeline import Detector, SignalDetector
+from signals.pipeline import Detector, Reading, SignalDetector, observe
 from signals.promises import PromiseDetector
 from signals.questions import QuestionDetector
 from signals.risks import RiskDetector
+from zhanqing.bootstrap import build_detectors
 
 HELD_AT = datetime(2026, 3, 11, 10, tzinfo=UTC)  # a Wednesday
 RIVALS = (
@@ -227,3 +228,93 @@ def test_every_detector_is_named_versioned_and_keeps_its_spans() -> None:
     texts = {f"t{number}": line[2:] for number, line in enumerate(lines, start=1)}
     assert {one.kind for one in found} >= {"competitor", "promise", "question", "risk", "buying_role"}
     assert all(texts[one.turn_id][one.start : one.end] == one.quote and one.extractor and one.version for one in found)
+
+
+class TestATenantsOwnTerms:
+    TERMS = (
+        LexiconEntry(name="压价", aliases=("肉疼", "下不去手"), kind=LexiconKind.TERM),
+        LexiconEntry(name="绝对化用语", aliases=("宇宙级",), kind=LexiconKind.TERM),
+        LexiconEntry(name="开学季", aliases=("秋季入学",), kind=LexiconKind.TERM),
+    )
+
+    def test_the_products_own_wiring_reads_them_from_the_lexicon(self) -> None:
+        assert "custom_lexicon" in {detector.name for detector in build_detectors()}
+        lines = ("c:这价格有点肉疼", "c:倒也不是下不去手", "r:我们是宇宙级方案", "c:秋季入学前要用", "r:肉疼吗")
+        found = heard(CustomLexiconDetector(), *lines, lexicon=self.TERMS)
+        assert [(one.turn_id, one.kind, one.label, one.quote) for one in found] == [
+            ("t1", SignalKind.INTENT, "压价", "肉疼"),
+            ("t3", SignalKind.RISK, "绝对化用语", "宇宙级"),
+            ("t4", SignalKind.IMPLICIT_NEED, "开学季", "秋季入学"),
+        ]
+
+    def test_a_terms_words_are_no_names(self) -> None:
+        assert names_of((*RIVALS, *self.TERMS)) == RIVALS
+        assert all(
+            one.attributes["known"] is False for one in heard(CompetitorDetector(), "c:开学季", lexicon=self.TERMS)
+        )
+
+    def test_an_intent_of_the_tenants_words_replaces_the_rest(self) -> None:
+        class Rest:
+            name, version = "rest", "1"
+
+            def detect(self, reading: Reading) -> list[Signal]:
+                return [observe(self, turn, kind=SignalKind.INTENT, label="其他", score=0.9) for turn in reading.turns]
+
+        found = heard([Rest(), CustomLexiconDetector()], "c:肉疼", "c:嗯", lexicon=self.TERMS)
+        assert [(one.turn_id, one.label) for one in found] == [("t1", "压价"), ("t2", "其他")]
+
+
+class TestWhatIsNoSignal:
+    """Everyday words that were once taken for a signal."""
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "c:合同到明年三月",
+            "c:我们跟云舟的合同到明年三月",
+            "r:您的合同到明年三月",
+            "c:质保到明年六月",
+            "c:他们的合同签到明年三月",
+        ],
+    )
+    def test_how_long_a_contract_runs_is_neither_promise_nor_next_step(self, line: str) -> None:
+        assert heard([PromiseDetector(), NextStepDetector()], "r:您现在的合同什么时候到期", line) == ()
+
+    @pytest.mark.parametrize(
+        "line",
+        ["c:不要再给我打电话了", "c:你们不要再找我", "c:别再给我打了", "c:先不要给我报价", "c:不用再给我报价了", "c:有消息再联系我",
+         "c:过两天再找我", "c:晚点给我打电话", "c:方便的话再给我打过来", "c:过阵子给我打电话"],
+    )  # fmt: skip
+    def test_asking_to_be_left_alone_names_no_competitor(self, line: str) -> None:
+        assert heard(CompetitorDetector(), line) == ()
+
+    @pytest.mark.parametrize(
+        ("asked", "said"),
+        [
+            ("c:你先说说你是哪家公司的", "r:我是启明软件的小王，专门做仓储管理的"),
+            ("c:你是哪个公司的，有什么事", "r:哦我是启明软件的，想跟您聊聊排班系统"),
+            ("c:你们是干什么的", "r:我们是做仓储管理软件的"),
+        ],
+    )
+    def test_saying_who_one_is_answers_who_are_you(self, asked: str, said: str) -> None:
+        found = heard([QuestionDetector(), LogicBreakDetector()], asked, said)
+        assert [one.kind for one in found if one.kind is SignalKind.LOGIC_BREAK] == []
+        assert all(one.attributes["answered"] for one in found if one.kind is SignalKind.QUESTION)
+
+    def test_who_are_you_stays_open_when_the_price_follows(self) -> None:
+        (question,) = heard(QuestionDetector(), "c:你先说说你是哪家公司的", "r:今天下单有八折优惠")
+        assert question.attributes["answered"] is False
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "r:第一期我们先做三个车间",
+            "r:先签第一期，第二期明年",
+            "r:第一批货下周到",
+            "r:第一阶段先梳理流程",
+            "r:第一季度有培训",
+            "r:第一轮报价发您",
+        ],
+    )
+    def test_counting_first_is_no_absolute_claim(self, line: str) -> None:
+        assert heard(RiskDetector(), line) == ()
