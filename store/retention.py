@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from domain.retention import RetentionPolicy
 from store.chat_memory import wipe_traces
 from store.subjects import Receipt
-from store.tables import CallRow
+from store.tables import CallRow, InboxRow
+from store.tables_chats import ChatAnswerRow
 from store.tenants import list_tenants
 from store.work import Store, Work
 
@@ -47,8 +48,10 @@ async def _expire_tenant(store: Store, tenant: str, policy: RetentionPolicy) -> 
     now = store.clock()
     receipts: list[Receipt] = []
     recordings = events = 0
+    await _tidy(store, tenant)
     if (before := _before(now, policy.conversations_days)) is not None:
         receipts = await _conversations(store, tenant, before)
+        await _chats(store, tenant, before)
     if (before := _before(now, policy.recordings_days)) is not None:
         recordings = await _recordings(store, tenant, before)
     if (before := _before(now, policy.access_log_days)) is not None:
@@ -57,6 +60,22 @@ async def _expire_tenant(store: Store, tenant: str, policy: RetentionPolicy) -> 
     if receipts or recordings:
         await wipe_traces(store, tenant)
     return Expired(tenant=tenant, recordings=recordings, access_events=events, receipts=tuple(receipts))
+
+
+async def _tidy(store: Store, tenant: str) -> None:
+    """Remove what has a fixed time of its own: kept answers after a day, files that no row speaks of after an hour."""
+    async with store.begin(tenant) as work:
+        await work.idempotency.forget_old()
+        if store.blob_folder is not None:
+            await work.blobs.sweep()
+
+
+async def _chats(store: Store, tenant: str, before: datetime) -> None:
+    """Remove the words of old chat messages and of the answers to them; that they came stays known."""
+    async with store.begin(tenant) as work:
+        done = update(InboxRow).where(InboxRow.done_at < before)
+        await work.scope.session.execute(done.values(payload={}))
+        await work.scope.session.execute(delete(ChatAnswerRow).where(ChatAnswerRow.asked_at < before))
 
 
 async def _conversations(store: Store, tenant: str, before: datetime) -> list[Receipt]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from api.testing import QuotingCoach
 from domain.accounts import Account
@@ -25,6 +27,7 @@ from store.consents import ConsentRecord
 from store.keys import Role
 from store.retention import expire
 from store.sealing import Sealer
+from store.tables import IdempotencyRow
 from store.testing import Databases, SteppingClock
 from store.work import Store
 
@@ -122,6 +125,21 @@ class TestRetention:
             assert (await work.decisions.verify()).ok
             assert await work.subjects.receipts("retention") == [receipt]
         assert await expire(kept, RetentionPolicy(conversations_days=365)) == []
+
+    async def test_kept_answers_go_after_a_day_and_files_that_nobody_speaks_of_too(
+        self, kept: Store, tmp_path: Path, clock: SteppingClock
+    ) -> None:
+        async with kept.begin("acme") as work:
+            await work.idempotency.begin("POST /v1/ask", "k1", "f1")
+        stray = tmp_path / "home" / "blobs" / "acme" / "left-by-a-crash"
+        stray.parent.mkdir(parents=True)
+        stray.write_bytes(WORDS.encode())
+        os.utime(stray, (0, 0))
+        clock.pass_s(25 * 3600)
+        await expire(kept, RetentionPolicy())
+        async with kept.across_tenants(writes=False) as session:
+            assert await session.scalar(select(func.count()).select_from(IdempotencyRow)) == 0
+        assert not stray.exists()
 
     async def test_old_refusals_go(self, kept: Store, clock: SteppingClock) -> None:
         event = AccessEvent(principal="k", action="GET", object_kind="", object_id="", allowed=False, why="x")
