@@ -12,7 +12,10 @@ from agent.chat_engine import ChatEndpoint, ChatEngine
 from agent.coach import Coach
 from agent.engines import Engine, ExtractiveEngine
 from agent.scripted_endpoint import Scene, ScriptedEndpoint, scripted_endpoint, sources_in
+from domain.accounts import Deal
 from domain.cases import WarCase
+from domain.conversation import Transcript, Turn
+from domain.signals import Signal, SignalKind
 from domain.suggestions import Envelope
 from retrieval.testing import SearchInMemory
 from store.work import Store
@@ -156,3 +159,28 @@ async def test_an_endpoint_that_refuses_the_schema_is_asked_without_it(ask: Call
         envelope = await ask(chat(endpoint))
     assert envelope.engine == "llm:scripted"
     assert ["response_format" in body for body in endpoint.requests] == [True, False]
+
+
+class Noticing:
+    """Finds the same three things in every conversation."""
+
+    def detect(self, transcript: Transcript, *, lexicon: object = ()) -> tuple[Signal, ...]:
+        turn = transcript.turns[-1]
+        return tuple(
+            Signal(
+                id=f"s-{label}", kind=kind, label=label, score=0.9, turn_id=turn.id, start=0, end=1,
+                quote=turn.text[:1], extractor="scripted", version="1",
+            )
+            for kind, label in (
+                (SignalKind.INTENT, "压价"), (SignalKind.EMOTION, "负面"), (SignalKind.COMPETITOR, "云舟科技"),
+            )
+        )  # fmt: skip
+
+
+async def test_all_that_was_noticed_reaches_the_drafter(store: Store, sample_cases: list[WarCase]) -> None:
+    talk = Transcript(id="c-1", turns=(Turn(id="t1", speaker="customer", text="云舟科技便宜多了，太贵了。"),))
+    with scripted_endpoint(Scene(says=GOOD)) as endpoint:
+        coach = Coach(store, SearchInMemory(sample_cases), detector=Noticing(), engine=chat(endpoint))  # type: ignore[arg-type]  # a fake
+        await coach.reply("default", "太贵了。", conversation=talk, deal=Deal(stage="方案谈判", industry="医疗"))
+    shown = endpoint.requests[0]["messages"][-1]["content"]
+    assert all(word in shown for word in ("方案谈判", "医疗", "压价", "负面", "云舟科技"))
