@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from bots.markdown import escaped
 from bots.outgoing import Button, Card
-from domain.sources import Citation
+from domain.sources import Citation, SourceKind
 from domain.suggestions import (
     AI_LABEL,
     Claim,
@@ -97,13 +97,17 @@ def _head(envelope: Envelope, lang: str) -> Iterator[str]:
 
 
 def _suggestions(envelope: Envelope, marks: _Marks, lang: str) -> Iterator[str]:
+    """Yield each suggestion; a section of a brief that no source fills has nothing to show."""
     numbered = envelope.kind is SuggestionKind.REPLY
     for number, suggestion in enumerate(envelope.suggestions, start=1):
+        if not suggestion.claims:
+            continue
         title = f"{number} · {escaped(suggestion.tactic)}" if numbered else escaped(suggestion.tactic)
         lines = [f"**{title}**"] if envelope.kind is not SuggestionKind.ASK else []
         lines.append(_marked(suggestion, marks))
-        messages = dict.fromkeys(note.message for note in suggestion.compliance)
-        lines += [word("compliance", lang, message=escaped(message)) for message in messages]
+        if suggestion.compliance:
+            messages = dict.fromkeys(note.message.rstrip("。") for note in suggestion.compliance)
+            lines.append(word("compliance", lang, message="；".join(escaped(message) for message in messages)))
         yield "\n".join(lines)
 
 
@@ -112,17 +116,25 @@ def _marked(suggestion: Suggestion, marks: _Marks) -> str:
 
 
 def _sources(marks: _Marks, lang: str) -> str:
-    shown = list(marks.cited.values())[:MOST_SOURCES]
+    """Return the quotes under where they are from, each source's name once as long as its quotes follow each other."""
     lines = [word("sources", lang)]
-    for number, citation in enumerate(shown, start=1):
-        lines += [f"[{number}] {_origin(citation, lang)}", f"> “{escaped(citation.quote)}”"]
-    left = len(marks.cited) - len(shown)
-    return "\n".join([*lines, *([word("more_sources", lang, count=left)] if left else [])])
+    origin = ""
+    for number, citation in enumerate(list(marks.cited.values())[:MOST_SOURCES], start=1):
+        if (named := _origin(citation, lang)) != origin:
+            # A blank line ends the quote before, which would go on otherwise.
+            lines.append(f"\n{named}" if origin else named)
+            origin = named
+        lines.append(f"> [{number}] “{escaped(citation.quote)}”")
+    left = len(marks.cited) - MOST_SOURCES
+    return "\n".join([*lines, *([word("more_sources", lang, count=left)] if left > 0 else [])])
 
 
 def _origin(citation: Citation, lang: str) -> str:
-    kind = _lines(lang).get(citation.source_kind.value, citation.source_kind.value)
+    """Say where a quote is from; titles of CRM fields and turns name their kind themselves."""
     version = word("version", lang, version=citation.version)
+    if citation.source_kind in (SourceKind.CRM, SourceKind.TURN):
+        return f"{escaped(citation.title)} {version}"
+    kind = _lines(lang).get(citation.source_kind.value, citation.source_kind.value)
     return f"{kind}《{escaped(citation.title)}》{version}"
 
 

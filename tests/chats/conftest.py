@@ -43,12 +43,12 @@ KEY = Sealer(bytes(32))
 BEARING = Account(
     account_id="A1",
     name="洛阳恒运轴承厂",
-    owner="r1",
+    owner="张三",
     industry="制造",
     contacts=(Contact(name="王建国", title="设备科主任"),),
 )
 HOSPITAL = Account(
-    account_id="A2", name="江州市第一人民医院", owner="r1", contacts=(Contact(name="王丽", title="信息科主任"),)
+    account_id="A2", name="江州市第一人民医院", owner="张三", contacts=(Contact(name="王丽", title="信息科主任"),)
 )
 
 

@@ -63,8 +63,7 @@ class TestAnswers:
         text = (await chat.send(OBJECTION)).text
         body, _, sources = text.partition("**来源**")
         marks = set(re.findall(r"\[(\d+)\]", body))
-        assert marks and marks == set(re.findall(r"^\[(\d+)\] ", sources, re.MULTILINE))
-        assert sources.count("> “") == len(marks)
+        assert marks and marks == set(re.findall(r"^> \[(\d+)\] “.+”$", sources, re.MULTILINE))
         assert AI_LABEL in text
 
     async def test_three_replies_can_be_rated_by_button(self, chat: Chat) -> None:
@@ -122,6 +121,11 @@ class TestCustomers:
         assert "洛阳恒运轴承厂" in (await chat.send("洛阳恒运轴承厂 简报")).text
         assert "战情简报" in (await chat.send("简报")).text
         await chat.send("新话题")
+        assert "先告诉我是哪位客户" in (await chat.send("简报")).text
+
+    async def test_an_answer_from_a_case_is_not_said_to_be_about_a_customer_of_like_name(self, chat: Chat) -> None:
+        text = (await chat.send("老设备联网的轴承厂合同额多少？")).text
+        assert "54万元" in text and "洛阳恒运轴承厂" not in text
         assert "先告诉我是哪位客户" in (await chat.send("简报")).text
 
     async def test_another_reps_customers_are_not_known(self, chat: Chat) -> None:

@@ -70,9 +70,9 @@ class DrillRoom:
         return f"{escaped(step.said)}\n\n{chat_line('drill_label', self._lang)}"
 
     def _debriefed(self, step: DrillStep) -> str:
-        parts = [escaped(step.said)]
-        if step.debrief is not None:
-            parts.append(_scored(step.debrief, self._lang))
+        if step.debrief is None:
+            return chat_line("drill_unplayed", self._lang)
+        parts = [escaped(step.said), _scored(step.debrief, self._lang)]
         if step.better is not None and not step.better.abstained:
             parts += [chat_line("drill_better", self._lang), render(step.better, self._lang).text]
         return "\n\n".join([*parts, chat_line("drill_label", self._lang)])

@@ -12,6 +12,7 @@ from bots.inbound import InboundMessage
 from bots.markdown import escaped
 from bots.rendering import render, render_so_far
 from domain.accounts import Account
+from domain.sources import SourceKind
 from domain.suggestions import Envelope, VerifiedSentence
 from store.webhooks import WebhookEvent
 from store.work import Store, Work
@@ -96,11 +97,12 @@ class Talker:
         raise RuntimeError("the chat ended without an answer")
 
     def _said(self, answer: ChatAnswer, visitor: Visitor, customer: Account | None) -> Said:
-        remember = _remembered(visitor, customer)
         envelope = answer.envelope
         if envelope is None:
-            lines = "\n".join(escaped(line) for line in answer.lines)
-            return Said(text=lines, effect=_all([remember]))
+            return Said(text="\n".join(escaped(line) for line in answer.lines))
+        if not _is_about_them(envelope):
+            customer = None
+        remember = _remembered(visitor, customer)
         rendered = render(envelope, self._lang)
         about = f"{chat_line('about', self._lang, name=escaped(customer.name))}\n\n" if customer else ""
         return Said(
@@ -112,6 +114,13 @@ class Talker:
 
     def _line(self, key: str, /, **values: object) -> Said:
         return Said(text=chat_line(key, self._lang, **values))
+
+
+def _is_about_them(envelope: Envelope) -> bool:
+    """Whether an answer rests on the customer's own record or words; one from cases alone says nothing about them."""
+    own = (SourceKind.CRM, SourceKind.TURN)
+    claims = (claim for suggestion in envelope.suggestions for claim in suggestion.claims)
+    return any(citation.source_kind in own for claim in claims for citation in claim.citations)
 
 
 def _wants_brief(text: str) -> bool:
