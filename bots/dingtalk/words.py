@@ -16,6 +16,8 @@ TITLE_CHARS = 60
 _NUMBER = re.compile(r":s(\d{1,3})$")
 _AFTER_QUOTE = re.compile(r"^(>[^\n]*)\n(?=[^>\n])", re.MULTILINE)
 """A line right beneath a quote would be read as part of it."""
+_IN_QUOTE = re.compile(r"^(>[^\n]*?)[ \t]*\n(?=>)", re.MULTILINE)
+"""Two lines of one quote would be run together."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -29,7 +31,8 @@ def messages_of(outgoing: Outgoing, *, has_buttons: bool) -> list[str]:
     if outgoing.card is not None:
         blocks.append(_card(outgoing.card, is_group=outgoing.to.is_group, has_buttons=has_buttons))
     whole = _CONTROL.sub("", "\n\n".join(block for block in blocks if block))
-    return numbered(for_dingtalk(_AFTER_QUOTE.sub(r"\1\n\n", whole)), LIMIT) if whole else []
+    apart = _IN_QUOTE.sub(r"\1  \n", _AFTER_QUOTE.sub(r"\1\n\n", whole))
+    return numbered(for_dingtalk(apart), LIMIT) if whole else []
 
 
 def title_of(outgoing: Outgoing) -> str:

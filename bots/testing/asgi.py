@@ -35,7 +35,7 @@ class Place:
         """Its address for WebSockets."""
         return f"ws://127.0.0.1:{self.port}"
 
-    async def run(self, work: Coroutine[Any, Any, _Said], *, timeout_s: float = 10.0) -> _Said:
+    async def run(self, work: Coroutine[Any, Any, _Said], *, timeout_s: float = 30.0) -> _Said:
         """Run a coroutine in the application's loop and wait for it from another one."""
         return await asyncio.wait_for(asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.loop)), timeout_s)
 

@@ -128,7 +128,7 @@ class FakeDingtalk:
 
     # -- coming in from a test --
 
-    async def until(self, holds: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
+    async def until(self, holds: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
         """Wait, from the test's loop, until something holds here."""
         await self.place.run(self._until(holds), timeout_s=timeout_s)
 

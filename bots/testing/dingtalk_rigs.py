@@ -108,7 +108,7 @@ class StreamRig(DingtalkRig):
         """Close, and let the wait before the next attempt pass."""
         opened = len(self.fake.opened)
         await self.fake.place.run(self.fake.hang_up(code))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.fake.opened) == opened or not self.fake.lines:
                 await self.clock.advance(0.5)
                 await asyncio.sleep(0.002)

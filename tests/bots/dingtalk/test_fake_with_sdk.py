@@ -157,6 +157,6 @@ async def test_a_ticket_lets_in_once_and_for_ninety_seconds(fake: FakeDingtalk, 
 
 async def heard(listener: Listener, count: int) -> None:
     """Wait for the SDK's thread; it tells nobody when it has heard something."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(listener.heard) < count:
             await asyncio.sleep(0.005)

@@ -79,7 +79,7 @@ async def answered(fake: FakeDingtalk, *frames: str) -> None:
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not holds():
             await asyncio.sleep(0.002)
 

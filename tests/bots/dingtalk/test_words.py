@@ -2,76 +2,57 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from syrupy.assertion import SnapshotAssertion
 
 from bots.dingtalk.words import command, messages_of, title_of
 from bots.inbound import Sender
 from bots.outgoing import Button, Card, Outgoing, State
-from bots.rendering import render
-from domain.sources import Citation, SourceKind
-from domain.suggestions import Aigc, Claim, Envelope, Suggestion, SuggestionKind
 
-TEXTS = ("先确认排期，再谈折扣。", "把三年的总成本算给他看。", "请他说出比的是哪一家。")
-TACTICS = ("交换条件", "总成本", "反问")
+TEXT = """**可以这样回**（发送前请核对）
 
+**1 · 交换条件**
+先确认排期，再谈折扣。[1]
 
-def citation(text: str) -> Citation:
-    return Citation(
-        source_id="case:1",
-        source_kind=SourceKind.CASE,
-        version=2,
-        content_hash="0" * 64,
-        title="轴承厂 <b>价格</b> 之争",
-        start=TEXTS.index(text) * 50,
-        end=TEXTS.index(text) * 50 + len(text),
-        quote=text,
-    )
+**2 · 总成本**
+把三年的总成本算给他看。[2]
 
+**来源**
+战例《轴承厂 ＜b＞价格＜/b＞ 之争》第 2 版
+> [1] “先确认排期，再谈折扣。”
+> [2] “把三年的总成本算给他看。”
+客户档案：预算 第 1 版
+> [3] “今年没有预算。”
 
-def suggestion(number: int) -> Suggestion:
-    text = TEXTS[number]
-    claim = Claim(text=text, start=0, end=len(text), citations=(citation(text),))
-    return Suggestion(
-        id=f"s{number + 1}", tactic=TACTICS[number], what=text, why="", next="", confidence=0.8, claims=(claim,)
-    )
+由AI生成，仅供参考，请核实后使用"""
+CARD = Card(
+    task_id="dec_1",
+    title="这几条回复，哪条能用？",
+    lines=("发 采纳 1、修改 1 新的说法、不合适 1、质疑 1，都会记到这条建议上。",),
+    buttons=(Button(text="采纳 1", key="accept:dec_1:s1"), Button(text="质疑", key="challenge:dec_1")),
+)
 
 
-def reply() -> Envelope:
-    return Envelope(
-        decision_id="dec_1",
-        kind=SuggestionKind.REPLY,
-        engine="extractive",
-        suggestions=tuple(map(suggestion, range(3))),
-        aigc=Aigc(ContentProducer="zhanqing", ProduceID="dec_1"),
-        created_at=datetime(2026, 11, 20, tzinfo=UTC),
-        missing=("客户的预算是多少？",),
-    )
-
-
-def outgoing(*, is_group: bool = False, text: str | None = None, card: Card | None = None) -> Outgoing:
-    shown = render(reply())
+def outgoing(*, is_group: bool = False, text: str = TEXT, card: Card | None = None) -> Outgoing:
     return Outgoing(
         answer_id="a-1",
         to=Sender(user_id="user123", conversation_id="cidX==" if is_group else "user123", is_group=is_group),
-        text=shown.text if text is None else text,
+        text=text,
         state=State.FINISHED,
         asked_at=0.0,
-        card=card if card or text is not None else shown.card,
+        card=card,
     )
 
 
 def test_three_replies_in_a_single_chat(snapshot: SnapshotAssertion) -> None:
-    assert messages_of(outgoing(), has_buttons=False) == snapshot
+    assert messages_of(outgoing(card=CARD), has_buttons=False) == snapshot
 
 
 def test_three_replies_in_a_group(snapshot: SnapshotAssertion) -> None:
-    assert messages_of(outgoing(is_group=True), has_buttons=False) == snapshot
+    assert messages_of(outgoing(is_group=True, card=CARD), has_buttons=False) == snapshot
 
 
 def test_three_replies_above_a_templates_buttons(snapshot: SnapshotAssertion) -> None:
-    assert messages_of(outgoing(), has_buttons=True) == snapshot
+    assert messages_of(outgoing(card=CARD), has_buttons=True) == snapshot
 
 
 def test_a_push_with_a_link(snapshot: SnapshotAssertion) -> None:
