@@ -11,7 +11,7 @@ from coaching.metrics import default_ranges
 from coaching.report import Alert, Report
 from coaching.words import Say
 from domain.conversation import CUSTOMER, REP, Transcript, Turn
-from domain.signals import Metric, Moment, Severity, Signal
+from domain.signals import Metric, Moment, RepAct, Severity, Signal, SignalKind
 from domain.sources import Citation, SourceKind, turn_source_id
 from domain.suggestions import Claim, Envelope, Suggestion
 
@@ -213,8 +213,13 @@ def envelopes_of(report: Report) -> list[Envelope]:
 def labels_by_turn(report: Report) -> dict[str, list[tuple[str, str]]]:
     """Return the labels to show beside each turn, each label once; neutral feelings and 其他 are left out."""
     labels: dict[str, dict[str, str]] = {}
+    asked = {
+        one.turn_id for one in report.analysis.signals if one.label in (RepAct.OPEN_QUESTION, RepAct.CLOSED_QUESTION)
+    }
     for signal in report.analysis.signals:
-        if signal.label not in (*QUIET_LABELS, "中性"):
+        # The act already says that it is a question, and of which form.
+        repeats = signal.kind is SignalKind.QUESTION and signal.turn_id in asked
+        if signal.label not in (*QUIET_LABELS, "中性") and not repeats:
             labels.setdefault(signal.turn_id, {}).setdefault(signal.label, signal.kind.value)
     return {turn_id: [(kind, label) for label, kind in found.items()] for turn_id, found in labels.items()}
 
