@@ -24,6 +24,11 @@ async def visible_reps(work: Work, caller: Caller) -> tuple[str, ...] | None:
             return (caller.rep_id,) if caller.rep_id else ()
 
 
+def whose(caller: Caller, named: str | None) -> str | None:
+    """Whose a thing is that a caller hands in: a rep's is always their own, others may name a rep."""
+    return caller.rep_id if caller.role is Role.REP else named or caller.rep_id
+
+
 async def sees(work: Work, caller: Caller, *, rep_id: str | None, object_kind: str, object_id: str) -> bool:
     """Whether a caller sees an object of a rep's, by role or by a grant that still runs."""
     reps = await visible_reps(work, caller)

@@ -18,7 +18,7 @@ from api.events import HEARTBEAT_S, Event, last_event_id, stream
 from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit, moment_and_id
 from api.parts import parts_of
-from api.rights import refuse_unseen, sees, visible_reps
+from api.rights import refuse_unseen, sees, visible_reps, whose
 from coaching.documents import read_report
 from coaching.markdown import render_markdown
 from domain.conversation import Transcript
@@ -162,7 +162,7 @@ def call_details(given: CallMetadata, caller: Caller) -> CallDetails:
     """Return what is known of a call; a rep's own key makes it the rep's own."""
     return CallDetails(
         external_id=given.external_id,
-        rep_id=given.rep_id or caller.rep_id,
+        rep_id=whose(caller, given.rep_id),
         account_id=given.account_id,
         deal_id=given.deal_id,
         consent_reference=given.consent_reference,

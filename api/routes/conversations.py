@@ -24,7 +24,7 @@ from api.errors import documented
 from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit, moment_and_id
 from api.parts import parts_of
-from api.rights import refuse_unseen, sees, visible_reps
+from api.rights import refuse_unseen, sees, visible_reps, whose
 from domain.conversation import Transcript, Turn
 from domain.errors import InputError, NotFoundError
 from store.conversations import DIGEST_CONVERSATION, ConversationFilter, ConversationSummary
@@ -47,7 +47,7 @@ async def put_conversation(request: Request, caller: Writer, body: TranscriptBod
     """Store a conversation under its id; the same again changes nothing, other words are a new version."""
     if not 0 < len(body.id) <= MAX_ID:
         raise InputError("api.bad_id")
-    transcript = body if body.rep_id or not caller.rep_id else replace(body, rep_id=caller.rep_id)
+    transcript = replace(body, rep_id=whose(caller, body.rep_id))
     await _refuse_foreign(request, caller, transcript.id)
     async with parts_of(request).store.begin(caller.tenant) as work:
         before = await work.conversations.revision(transcript.id)

@@ -8,14 +8,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from api.callers import SECURED, Admin, Reader, Writer
+from api.callers import SECURED, Admin, Caller, Reader, Writer
 from api.documents import Body, ConsentBody, Page, answer
 from api.errors import documented
 from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit
 from api.parts import parts_of
+from api.rights import refuse_unseen, sees
 from domain.conversation import ConsentStatus
-from domain.errors import DeniedError, InputError
+from domain.errors import DeniedError, InputError, NotFoundError
 from store.chat_memory import wipe_traces
 from store.consents import ConsentRecord
 from store.webhooks import WebhookEvent
@@ -36,6 +37,7 @@ async def put_consent(request: Request, caller: Writer, body: ConsentBody) -> JS
         recording=body.recording,
         granted_at=body.granted_at or store.clock(),
     )
+    await _refuse_unseen_calls(request, caller, body.call_ids)
     async with store.begin(caller.tenant) as work:
         stored = await work.consents.put(record)
         if stored.consent.status is not ConsentStatus.GRANTED:
@@ -109,3 +111,13 @@ async def list_receipts(request: Request, caller: Admin, subject_id: str) -> JSO
     """Return the receipts of what was done for a subject, oldest first."""
     async with parts_of(request).store.read(caller.tenant) as work:
         return answer({"data": [dump(receipt) for receipt in await work.subjects.receipts(subject_id)]})
+
+
+async def _refuse_unseen_calls(request: Request, caller: Caller, call_ids: list[str]) -> None:
+    """Refuse to let a consent release what the caller may not see."""
+    missing = NotFoundError("store.no_call")
+    for call_id in call_ids:
+        async with parts_of(request).store.read(caller.tenant) as work:
+            call = await work.calls.existing(call_id)
+            seen = await sees(work, caller, rep_id=call.details.rep_id, object_kind="call", object_id=call_id)
+        await refuse_unseen(request, caller, seen=seen, missing=missing, object_kind="call", object_id=call_id)

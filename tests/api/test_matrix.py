@@ -271,6 +271,27 @@ class TestFields:
             assert [each.why for each in await work.access.log(limit=9, allowed=False)] == ["not_visible"] * 2
 
 
+class TestHandingIn:
+    async def test_what_a_rep_hands_in_is_their_own_whatever_they_say(
+        self, callers: dict[tuple[str, str], httpx.AsyncClient], names: dict[str, str]
+    ) -> None:
+        talk = {"id": "talk-9", "kind": "chat", "rep_id": "r1", "turns": [{"speaker": "rep", "text": "好"}]}
+        assert (await callers["acme", "colleague"].post("/v1/conversations", json=talk)).status_code == 201
+        assert (await callers["acme", "admin"].get("/v1/conversations/talk-9")).json()["rep_id"] == "r2"
+        sent = {"files": {"audio": b"OggS\x00\x02" + bytes(300)}, "data": {"metadata": '{"rep_id": "r1"}'}}
+        assert (await callers["acme", "colleague"].post("/v1/calls", **sent)).json()["rep_id"] == "r2"
+        assert (await callers["acme", "crm"].post("/v1/calls", **sent)).json()["rep_id"] == "r1"
+
+    async def test_a_consent_releases_only_what_its_sender_sees(
+        self, callers: dict[tuple[str, str], httpx.AsyncClient], names: dict[str, str]
+    ) -> None:
+        consent = {"reference": "rec-9", "subject": "A1", "call_ids": [names["call_id"]]}
+        assert (await callers["acme", "colleague"].post("/v1/consents", json=consent)).status_code == 404
+        assert (await callers["acme", "own"].post("/v1/consents", json=consent)).json()["released_calls"] == [
+            names["call_id"]
+        ]
+
+
 class TestGrants:
     async def test_a_grant_opens_one_thing_until_it_ends(
         self, callers: dict[tuple[str, str], httpx.AsyncClient], names: dict[str, str], clock: SteppingClock
