@@ -14,6 +14,7 @@ from store.locks import Locks
 from store.work import Store
 from zhanqing.chats.couriers import Courier
 from zhanqing.chats.intake import Intake
+from zhanqing.chats.trials import lock_name
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,7 @@ class ChatHost:
 
     async def _alone(self, platform: Platform) -> None:
         """Serve while this process holds the lock; others stand by."""
-        name = f"chat:{platform.channel}:{platform.account_id}"
+        name = lock_name(platform)
         while True:
             if await self._held(name):
                 log.info("chat.leading", channel=platform.channel.value)
