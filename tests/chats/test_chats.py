@@ -172,6 +172,19 @@ class TestRatings:
         assert "没有第 9 条" in (await chat.send("采纳 9")).text
         assert await feedback(chat) == []
 
+    @pytest.mark.parametrize(
+        ("thumb", "recorded"),
+        [("up", [FeedbackAction.ACCEPT]), ("down", [FeedbackAction.REJECT]), ("withdrawn", [])],
+    )
+    async def test_a_thumb_beneath_an_answer_goes_on_record(
+        self, chat: Chat, thumb: str, recorded: list[FeedbackAction]
+    ) -> None:
+        answer = await chat.send(OBJECTION)
+        shown = len(chat.platform.finals)
+        await chat.send("", kind=InboundKind.RATING, click=Click(task_id=answer.answer_id, key=thumb))
+        assert [action for action, _, _ in await feedback(chat)] == recorded
+        assert len(chat.platform.finals) == shown
+
     async def test_a_forged_key_changes_nothing(self, chat: Chat) -> None:
         await chat.send(OBJECTION)
         for key in ("accept:d-unknown:s1", "drop table", "accept", "hear:call-unknown"):

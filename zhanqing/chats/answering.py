@@ -18,7 +18,7 @@ from store.work import Store, Work
 from wire.documents import dump
 from zhanqing.chats.drilling import DrillRoom
 from zhanqing.chats.intake import platform_of, read_message
-from zhanqing.chats.ratings import rate_by_press, rate_by_word
+from zhanqing.chats.ratings import rate_by_press, rate_by_thumb, rate_by_word
 from zhanqing.chats.recordings import DISCARD, HEAR, decide, decide_by_press, receive_recording, waiting_recording
 from zhanqing.chats.saying import Said
 from zhanqing.chats.talking import Talker
@@ -91,7 +91,7 @@ class ChatAnswerer:
             case InboundKind.OTHER:
                 return self._line("other")
             case InboundKind.RATING:
-                return Said()
+                return await self._thumbed(visitor, message)
 
     async def _stranger(self, tenant: str, message: InboundMessage) -> Said:
         """Somebody who is not bound gets nothing but the way to be bound."""
@@ -114,6 +114,12 @@ class ChatAnswerer:
             return await press(
                 work, visitor, message.click.key, message.click.task_id, at=self._moment(message), lang=self._lang
             )
+
+    async def _thumbed(self, visitor: Visitor, message: InboundMessage) -> Said:
+        if message.click is None:
+            return Said()
+        async with self._store.read(visitor.tenant) as work:
+            return await rate_by_thumb(work, visitor, message.click, at=self._moment(message))
 
     async def _text(self, visitor: Visitor, message: InboundMessage, *, is_second_try: bool) -> Said:
         played = await self._drills.go_on(visitor, message.text, is_second_try=is_second_try)

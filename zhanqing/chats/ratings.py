@@ -6,6 +6,7 @@ from datetime import datetime
 
 from agent.explaining import explain_lines
 from bots.commands import Command, CommandKind
+from bots.inbound import Click
 from bots.markdown import escaped
 from bots.outgoing import Card
 from bots.rendering import read_feedback_key
@@ -22,6 +23,7 @@ _ACTIONS = {
     CommandKind.REJECT: FeedbackAction.REJECT,
     CommandKind.CHALLENGE: FeedbackAction.CHALLENGE,
 }
+_THUMBS = {"up": FeedbackAction.ACCEPT, "down": FeedbackAction.REJECT}
 _DONE = {
     FeedbackAction.ACCEPT: "accepted",
     FeedbackAction.EDIT: "edit_done",
@@ -43,6 +45,16 @@ async def rate_by_press(work: Work, visitor: Visitor, key: str, task_id: str, *,
     text = _reasons(decision, lang) if action is FeedbackAction.CHALLENGE else ""
     effect = _recorded(decision_id, action, visitor, at=at, suggestion_id=suggestion_id)
     return Said(card=card, replaces=True, text=text, decision_id=decision_id, effect=effect)
+
+
+async def rate_by_thumb(work: Work, visitor: Visitor, click: Click, *, at: datetime) -> Said:
+    """Take a thumb beneath an answer as 采纳 or 不合适; nothing is said to it."""
+    action = _THUMBS.get(click.key)
+    answer = await work.chat_answers.get(click.task_id)
+    decision = await work.decisions.get(answer.decision_id) if answer and answer.decision_id else None
+    if action is None or decision is None or not _is_own(decision, visitor):
+        return Said()
+    return Said(effect=_recorded(decision.decision_id, action, visitor, at=at, suggestion_id=None))
 
 
 async def rate_by_word(work: Work, visitor: Visitor, command: Command, *, at: datetime, lang: str) -> Said:
