@@ -157,10 +157,17 @@ class SignalDetector:
         return tuple(replace(signal, id=f"s{number:03d}") for number, signal in enumerate(found, start=1))
 
 
-def _settled(found: Sequence[Signal]) -> list[Signal]:
-    """Drop 其他 where another detector found an intent in the turn: it only stands alone."""
-    wanted = {one.turn_id for one in found if one.kind is SignalKind.INTENT and one.label != Intent.OTHER}
-    return [one for one in found if one.label != Intent.OTHER or one.turn_id not in wanted]
+def _settled(found: Iterable[Signal]) -> list[Signal]:
+    """One intent of a label a turn, the surest; 其他 only where nobody found another."""
+    intents: dict[tuple[str, str], Signal] = {}
+    rest: list[Signal] = []
+    for one in found:
+        if one.kind is not SignalKind.INTENT:
+            rest.append(one)
+        elif (held := intents.get((one.turn_id, one.label))) is None or held.score < one.score:
+            intents[one.turn_id, one.label] = one
+    wanted = {one.turn_id for one in intents.values() if one.label != Intent.OTHER}
+    return rest + [one for one in intents.values() if one.label != Intent.OTHER or one.turn_id not in wanted]
 
 
 def _check(signal: Signal, places: Mapping[str, int], turns: Sequence[Turn]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from domain.conversation import Transcript, Turn
 from domain.lexicon import Lexicon, LexiconEntry, LexiconKind, names_of
 from domain.signals import Signal, SignalKind
+from language.spoken import spoken_clauses
 from signals.buying_roles import BuyingRoleDetector
 from signals.competitors import CompetitorDetector
 from signals.custom_lexicon import CustomLexiconDetector, Term
@@ -262,6 +263,12 @@ class TestATenantsOwnTerms:
 
         found = heard([Rest(), CustomLexiconDetector()], "c:肉疼", "c:嗯", lexicon=self.TERMS)
         assert [(one.turn_id, one.label) for one in found] == [("t1", "压价"), ("t2", "其他")]
+
+
+class TestClauses:
+    @pytest.mark.parametrize("text", ["主要是你们能不能接", "我们在跟另外一家谈", "只要是国产的就行"])
+    def test_a_connective_inside_a_word_ends_no_clause(self, text: str) -> None:
+        assert [clause.text for clause in spoken_clauses(text)] == [text]
 
 
 class TestWhatIsNoSignal:
