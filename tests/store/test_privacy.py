@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from api.testing import QuotingCoach
 from domain.accounts import Account
@@ -303,3 +303,30 @@ class TestAudits:
             ("approve", "boss"),
             ("retire", "boss"),
         ]
+
+
+@pytest.mark.postgres
+async def test_on_postgresql_threads_retention_and_audits_work_too(
+    postgres_databases: Databases, tmp_path: Path, clock: SteppingClock
+) -> None:
+    async with postgres_databases.fresh() as engine:
+        kept = Store(engine, blobs=tmp_path / "home" / "blobs", sealer=Sealer(b"k" * 32), clock=clock)
+        since = clock()
+        made = await fill(kept, tmp_path, "one")
+        async with engine.begin() as connection:
+            await connection.execute(text("CREATE TABLE checkpoints (thread_id TEXT, value TEXT)"))
+            await connection.execute(text("INSERT INTO checkpoints VALUES ('acme:t1', 'x'), ('acme2:t1', 'y')"))
+        try:
+            await wipe_traces(kept, "acme")
+            async with engine.connect() as connection:
+                assert list(await connection.scalars(text("SELECT thread_id FROM checkpoints"))) == ["acme2:t1"]
+        finally:
+            async with engine.begin() as connection:
+                await connection.execute(text("DROP TABLE checkpoints"))
+        async with kept.read("acme") as work:
+            assert {line["id"] for line in await work.audits.customer("A1", since=since)} == {made.call_id, "rec-1"}
+            assert await work.audits.case("C-1") == []
+            assert len(await work.audits.risks(since=since)) == 1
+        clock.pass_s(YEAR * 24 * 3600)
+        (gone,) = await expire(kept, RetentionPolicy(conversations_days=365, recordings_days=30, access_log_days=7))
+        assert len(gone.receipts) == 1
