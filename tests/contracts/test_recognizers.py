@@ -1,9 +1,11 @@
-"""One contract over every recogniser: the fake, faster-whisper, openai-whisper, an endpoint on a loopback transport."""
+"""One contract over every recogniser: the fake, faster-whisper, openai-whisper, an endpoint on a loopback server."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -33,6 +35,34 @@ def endpoint(answer: Callable[[httpx.Request], httpx.Response]) -> EndpointRecog
     )
 
 
+class TranscriptionService(BaseHTTPRequestHandler):
+    """Answers a multipart upload with a key as such a service does, and anything else with a refusal."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        is_right = self.path == "/v1/audio/transcriptions" and b"RIFF" in body
+        allowed = self.headers["authorization"] == "Bearer secret-key"
+        content = json.dumps(REPLY).encode() if is_right and allowed else b"{}"
+        self.send_response(200 if is_right and allowed else 401)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is logged."""
+
+
+@pytest.fixture
+def loopback() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), TranscriptionService) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+        serving.join()
+
+
 def tiny_whisper(folder: Path) -> Path:
     """A Whisper of random weights, small enough to run in a second."""
     torch = pytest.importorskip("torch")
@@ -55,6 +85,7 @@ def tiny_whisper(folder: Path) -> Path:
     params=[
         "scripted",
         "endpoint",
+        "loopback server",
         pytest.param("faster-whisper", marks=pytest.mark.model),
         pytest.param("openai-whisper", marks=pytest.mark.torch),
     ]
@@ -65,6 +96,8 @@ def recognizer(request: pytest.FixtureRequest, tmp_path: Path) -> Recognizer:
             return ScriptedRecognizer(["您好", "再见", "谢谢"])
         case "endpoint":
             return endpoint(lambda sent: httpx.Response(200, json=REPLY))
+        case "loopback server":
+            return EndpointRecognizer(request.getfixturevalue("loopback"), model="whisper-1", api_key="secret-key")
         case "faster-whisper":
             folder = pulled_model("whisper-base", request.getfixturevalue("models_cache"))
             return FasterWhisperRecognizer(folder, threads=1)
