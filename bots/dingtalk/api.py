@@ -13,6 +13,7 @@ import httpx
 from bots.clock import Clock
 from bots.dingtalk.config import DingtalkConfig
 from bots.errors import RefusedError
+from bots.quiet import keep_queries_out_of_logs
 from bots.tokens import Token, TokenCache
 from bots.wecom.steps import OutcomeUnknownError
 from domain.errors import PlatformError
@@ -50,6 +51,7 @@ class DingtalkApi:
     def __init__(
         self, config: DingtalkConfig, clock: Clock, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
+        keep_queries_out_of_logs()
         self._config = config
         self.date = ""
         self._tokens = TokenCache(self._fetch_token, clock)

@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from bots.dingtalk.account import DingtalkAccount
 from bots.dingtalk.api import DingtalkApi
@@ -105,6 +107,22 @@ async def test_after_the_session_has_expired_the_open_api_answers(fake: FakeDing
         await one.deliver(outgoing)
     assert [(shown.way, shown.to) for shown in fake.shown] == [("person", "user123")]
     assert f"POST {WEBHOOK}" not in paths(fake)
+
+
+async def test_no_log_holds_the_session_a_token_or_the_words(
+    fake: FakeDingtalk, clock: LeapingClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with capture_logs() as events:
+        async with account(fake) as one:
+            fake.fail(WEBHOOK, 200, "")
+            fake.faults[WEBHOOK][0].body["errcode"] = 300001  # type: ignore[index]
+            await one.deliver(answer(fake, "客户的原话"))
+            await one.deliver(answer(fake, "客户的原话", answer_id="a-2"))
+    told = "\n".join([*map(str, events), *(record.getMessage() for record in caplog.records)])
+    assert [shown.way for shown in fake.shown] == ["person", "webhook"]
+    assert "127.0.0.1" in told
+    assert not [word for word in ("session=", "sendBySession", "token-", SECRET, "客户") if word in told]
 
 
 async def test_a_session_that_the_platform_ended_early_is_followed_by_the_open_api(fake: FakeDingtalk) -> None:
