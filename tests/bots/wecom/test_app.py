@@ -414,3 +414,14 @@ def http_date(unix_s: float) -> str:
     from email.utils import formatdate
 
     return formatdate(unix_s, usegmt=True)
+
+
+async def test_members_in_the_wechat_plugin_get_plain_words(
+    config: WecomAppConfig, qyapi: FakeQyapi, clock: LeapingClock
+) -> None:
+    plugin = WecomApp(replace(config, as_text=True), clock)
+
+    await plugin.deliver(answer("**先问预算**[1]\n> “太贵了”"))
+    await plugin.close()
+
+    assert [(shown.kind, shown.text) for shown in qyapi.shown] == [("text", "先问预算[1]\n“太贵了”")]
