@@ -16,6 +16,7 @@ from zhanqing.settings import SearchSettings, Settings, SpeechSettings, read_set
 
 if TYPE_CHECKING:
     from agent.calls import CallCoach
+    from agent.chat_engine import ChatEndpoint
     from agent.coach import Coach
     from agent.drills import DrillCoach
     from agent.engines import Engine
@@ -183,21 +184,26 @@ class Parts:
     @cached_property
     def engine(self) -> Engine | None:
         """The model of the settings with the composer behind it; None leaves the composer alone."""
-        from agent.chat_engine import ChatEndpoint, ChatEngine
+        from agent.chat_engine import ChatEngine
         from agent.engines import ExtractiveEngine
         from agent.vectors import Vectors
+
+        endpoint = self._chat_endpoint()
+        return ChatEngine(endpoint, ExtractiveEngine(Vectors(self.encoder))) if endpoint else None
+
+    def _chat_endpoint(self) -> ChatEndpoint | None:
+        from agent.chat_engine import ChatEndpoint
 
         chosen = self.settings.llm
         if chosen.base_url is None:
             return None
-        endpoint = ChatEndpoint(
+        return ChatEndpoint(
             base_url=chosen.base_url,
             model=chosen.model,
             api_key=chosen.api_key.get_secret_value() if chosen.api_key else "",
             timeout_s=chosen.timeout_s,
             source_characters=chosen.source_characters,
         )
-        return ChatEngine(endpoint, ExtractiveEngine(Vectors(self.encoder)))
 
     @cached_property
     def calls(self) -> CallCoach:
@@ -209,9 +215,12 @@ class Parts:
     @cached_property
     def drills(self) -> DrillCoach:
         """Role plays on lost moments and cases."""
+        from agent.drill_voice import ModelVoice
         from agent.drills import DrillCoach
 
-        return DrillCoach(self.store, self.detector, adviser=self.coach)
+        endpoint = self._chat_endpoint()
+        voice = ModelVoice(endpoint) if endpoint else None
+        return DrillCoach(self.store, self.detector, adviser=self.coach, voice=voice)
 
     @cached_property
     def sealer(self) -> Sealer:
