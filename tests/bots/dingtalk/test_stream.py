@@ -11,10 +11,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from bots.dingtalk.api import DingtalkApi
+from bots.dingtalk.callback import DingtalkCallback
 from bots.dingtalk.config import DingtalkConfig
 from bots.dingtalk.stream import DingtalkStream
 from bots.errors import RefusedError
 from bots.inbound import InboundKind, InboundMessage
+from bots.platform import CallbackPlatform, ConnectedPlatform
 from bots.testing.clock import ManualClock
 from bots.testing.dingtalk import CARD_TOPIC, SECRET, FakeDingtalk, standing
 from bots.testing.dingtalk_messages import press
@@ -249,6 +251,40 @@ async def test_asked_to_leave_it_connects_anew_first_and_still_answers_on_the_ol
         await answered(fake, frame)
         await answered(fake, await fake.say("新线上"))
     assert inbox.texts == ["还没记下", "新线上"]
+
+
+async def test_an_old_line_is_dropped_after_ten_seconds_whatever_is_left(
+    fake: FakeDingtalk, clock: ManualClock
+) -> None:
+    inbox = Inbox()
+    inbox.open.clear()
+    async with running(fake, clock, inbox):
+        await joined(fake)
+        frame = await fake.say("记不下")
+        await fake.place.run(fake.ask_to_leave())
+        await joined(fake)
+        await eventually(lambda: clock.sleepers == [10, 60])
+        await clock.advance(10)
+        inbox.open.set()
+        await answered(fake, await fake.say("新线上"))
+        assert fake.frames[frame].answers == []
+        for _ in range(3):
+            await clock.advance(20)
+            await fake.place.run(fake.ping("alive"))
+            await answered(fake, "ping-alive")
+        await fake.place.run(fake.redeliver())
+        await answered(fake, frame)
+    assert inbox.texts == ["新线上", "记不下"]
+
+
+def test_each_way_in_is_what_the_runtime_takes_it_for() -> None:
+    one = DingtalkConfig(client_id="app-1", client_secret=SECRET)
+    stream, callback = DingtalkStream(one, ManualClock()), DingtalkCallback(one, ManualClock())
+    assert isinstance(stream, ConnectedPlatform)
+    assert not isinstance(stream, CallbackPlatform)
+    assert not stream.exclusive
+    assert isinstance(callback, CallbackPlatform)
+    assert not isinstance(callback, ConnectedPlatform)
 
 
 async def test_sent_away_again_and_again_it_waits(fake: FakeDingtalk, clock: ManualClock) -> None:
