@@ -39,6 +39,12 @@ async def sees(work: Work, caller: Caller, *, rep_id: str | None, object_kind: s
     return await work.access.is_granted(caller.rep_id, object_kind=object_kind, object_id=object_id)
 
 
+async def only_granted(work: Work, caller: Caller, rep_id: str | None) -> bool:
+    """Whether a caller sees a rep's thing by a grant alone: then its personal data stays with that rep."""
+    reps = await visible_reps(work, caller)
+    return reps is not None and rep_id not in reps
+
+
 async def sees_source(work: Work, caller: Caller, source: Source) -> bool:
     """Whether a caller sees a source: a turn with its conversation; what is not said by anybody, all do."""
     if source.kind is not SourceKind.TURN:

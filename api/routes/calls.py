@@ -15,6 +15,7 @@ from api.callers import SECURED, Caller, Reader, Writer
 from api.documents import CallDocument, CallMetadata, Identifier, Page, answer
 from api.errors import documented
 from api.events import HEARTBEAT_S, Event, last_event_id, stream
+from api.fields import shown_transcript
 from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit, moment_and_id
 from api.parts import parts_of
@@ -91,8 +92,9 @@ async def get_transcript(request: Request, caller: Reader, call_id: str) -> JSON
     """Return what was said."""
     call = await _seen_call(request, caller, call_id)
     async with parts_of(request).store.read(caller.tenant) as work:
-        transcript = await work.conversations.get(call_id)
-    return answer(dump_transcript(_ready(transcript, call)))
+        transcript = _ready(await work.conversations.get(call_id), call)
+        shown = await shown_transcript(work, caller, transcript)
+    return answer(dump_transcript(shown))
 
 
 @router.get("/{call_id}/analysis", responses={**documented(404, 409), 200: {"model": Analysis}})

@@ -21,6 +21,7 @@ from api.documents import (
     location,
 )
 from api.errors import documented
+from api.fields import shown_transcript
 from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit, moment_and_id
 from api.parts import parts_of
@@ -100,8 +101,9 @@ async def get_conversation(request: Request, caller: Reader, conversation_id: st
     await _refuse_foreign(request, caller, conversation_id)
     async with parts_of(request).store.read(caller.tenant) as work:
         transcript = await work.conversations.get(conversation_id)
-    if transcript is None:
-        raise NotFoundError("store.no_conversation")
+        if transcript is None:
+            raise NotFoundError("store.no_conversation")
+        transcript = await shown_transcript(work, caller, transcript)
     return answer(dump_transcript(transcript))
 
 

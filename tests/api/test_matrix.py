@@ -231,6 +231,15 @@ class TestFields:
             assert record["notes"] == field["text"] == MASK * 4
             assert record["跟进"] == extra["text"] == "电话" + MASK * 11
 
+    @pytest.mark.parametrize(("name", "whole"), [("own", True), ("lead", True), ("admin", True), ("granted", False)])
+    async def test_what_a_colleague_shares_comes_without_personal_data(
+        self, callers: dict[tuple[str, str], httpx.AsyncClient], names: dict[str, str], name: str, whole: bool
+    ) -> None:
+        client = callers["acme", name]
+        (turn,) = (await client.get("/v1/conversations/talk-1")).json()["turns"]
+        source = (await client.get("/v1/sources/turn:talk-1:t1")).json()
+        assert turn["text"] == source["text"] == "太贵了，打我电话" + (PHONE if whole else MASK * len(PHONE))
+
     @pytest.mark.parametrize("path", ["/v1/accounts/A1", "/v1/deals/D1"])
     async def test_what_is_somebody_elses_is_not_changed(
         self, callers: dict[tuple[str, str], httpx.AsyncClient], names: dict[str, str], path: str, api_store: Store
