@@ -13,6 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from coaching.report import Report
+from domain.conversation import REP
+from domain.signals import RepAct, SignalKind
+
 RESAMPLES = 1000
 LEAST_CALLS = 5
 """Fewer calls on a side than this are not compared."""
@@ -68,6 +72,17 @@ def attribute(high: Sequence[CallRecord], low: Sequence[CallRecord], *, seed: in
     q_values = _corrected([p for _, _, p in measured])
     found = [_difference(name, groups, q, generator) for (name, groups, _), q in zip(measured, q_values, strict=True)]
     return tuple(sorted(found, key=lambda difference: -abs(difference.delta)))
+
+
+def record_of(rep_id: str, report: Report) -> CallRecord:
+    """Return a call's behaviours: its defined metrics by name, and how often the rep did each act."""
+    metrics = {metric.name: metric.value for metric in report.analysis.metrics if metric.value is not None}
+    speakers = {turn.id: turn.speaker for turn in report.transcript.turns}
+    acts = dict.fromkeys(RepAct, 0.0)
+    for signal in report.analysis.signals:
+        if signal.kind is SignalKind.REP_ACT and speakers.get(signal.turn_id) == REP and signal.label in acts:
+            acts[RepAct(signal.label)] += 1
+    return CallRecord(rep_id=rep_id, behaviours={**metrics, **{act.value: times for act, times in acts.items()}})
 
 
 def cliffs_delta(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -7,36 +7,53 @@ from typing import Any
 
 from markupsafe import Markup
 
+from coaching.attribution import Difference
 from coaching.digest import Hesitation, RepNeed, TeamDigest
 from coaching.page import template
 from coaching.radar import Ability, DrillNeed
 from coaching.radar_picture import draw_radar
-from coaching.words import Say, speaker_of
+from coaching.words import Say, in_words, speaker_of
+from domain.messages import catalogue
 from domain.suggestions import AI_LABEL
 from wire.documents import dump
 
 MOST_HESITATIONS = 12
 
 
-def render_team(digest: TeamDigest, *, names: Mapping[str, str] | None = None, lang: str = "zh") -> str:
+def render_team(
+    digest: TeamDigest,
+    *,
+    names: Mapping[str, str] | None = None,
+    differences: Sequence[Difference] = (),
+    lang: str = "zh",
+) -> str:
     """Render the digest.
 
     Args:
         names: Rep id → name; an id without one is shown as it is.
+        differences: What high converters do differently, if that was asked; those that were found are shown.
     """
     say = speaker_of(lang)
     known = names or {}
-    values = {
+    values: dict[str, Any] = {
         "reps": [(need, known.get(need.rep_id) or need.rep_id, _radar(need, known, say, lang)) for need in digest.reps],
         "minutes": f"{sum(item.minutes for item in digest.plan):.0f}",
         "calls": sum(need.calls for need in digest.reps),
         "hesitations": _by_customer(digest.who_hesitates)[:MOST_HESITATIONS],
     }
+    values["differences"] = [(difference_words(each, say, lang), each) for each in differences if each.is_found]
+    values["compared"] = len(differences)
     page = template("team.html.j2", lang)
     return page.render(digest=digest, say=say, names=known, ai_label=AI_LABEL, **values)
 
 
-def team_document(digest: TeamDigest) -> dict[str, Any]:
+def difference_words(difference: Difference, say: Say, lang: str) -> str:
+    """Return a behaviour's name: a metric's or an act's."""
+    named = f"metric_{difference.behaviour}"
+    return say(named) if named in catalogue("coaching") else in_words(difference.behaviour, lang)
+
+
+def team_document(digest: TeamDigest, differences: Sequence[Difference] = ()) -> dict[str, Any]:
     """Return the digest as JSON values."""
     return {
         "reps": [_need_document(need) for need in digest.reps],
@@ -46,6 +63,7 @@ def team_document(digest: TeamDigest) -> dict[str, Any]:
             "minutes": round(sum(item.minutes for item in digest.plan), 2),
             "items": [dump(item) for item in digest.plan],
         },
+        "attribution": [{**dump(each), "is_found": each.is_found} for each in differences],
         "label": AI_LABEL,
     }
 

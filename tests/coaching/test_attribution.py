@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from coaching.attribution import CallRecord, attribute, cliffs_delta
+from coaching.attribution import CallRecord, attribute, cliffs_delta, record_of
+from coaching.digest import build_digest
+from coaching.team_page import render_team
+from coaching.testing import SIGNALS, report
+from domain.signals import SignalKind
 
 
 def calls(group: str, *, questions: float, seed: int) -> list[CallRecord]:
@@ -43,3 +47,23 @@ def test_swapping_the_groups_turns_the_sign() -> None:
 def test_too_few_calls_are_not_compared() -> None:
     few = [CallRecord(rep_id="a", behaviours={"question_rate": 1.0})]
     assert attribute(few, calls("low", questions=9, seed=2)) == ()
+
+
+def test_a_calls_behaviours_are_its_defined_metrics_and_the_reps_acts() -> None:
+    record = record_of("r1", report())
+    assert record.behaviours["共情"] == 1
+    assert record.behaviours["案例引用"] == 0
+    assert "talk_ratio" in record.behaviours
+    assert "competitor_timing" not in record.behaviours  # nobody named one: undefined, not zero
+
+
+def test_a_planted_difference_reaches_the_managers_page() -> None:
+    made = report()
+    without = report(tuple(one for one in SIGNALS if one.kind is not SignalKind.REP_ACT))
+    high = [record_of(f"h{at % 4}", made) for at in range(16)]
+    low = [record_of(f"l{at % 4}", without) for at in range(16)]
+    differences = attribute(high, low)
+    assert [each.behaviour for each in differences if each.is_found] == ["共情"]
+    page = render_team(build_digest([]), differences=differences)
+    assert "<b>共情</b> 转化好的销售做得更多" in page
+    assert "n = 16 / 16" in page

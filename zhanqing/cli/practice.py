@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,13 +17,18 @@ from zhanqing.cli.trust import run_opened
 
 if TYPE_CHECKING:
     from agent.drills import DrillOrder, DrillStep
-    from coaching.digest import TeamDigest
+    from coaching.attribution import Difference
+    from coaching.digest import RepCalls, TeamDigest
     from zhanqing.bootstrap import Parts
 
 Reps = Annotated[
     list[str] | None, typer.Option("--rep", metavar="ID", help="只看这些销售，可多次给。 Only these reps.")
 ]
 Days = Annotated[int, typer.Option("--days", min=1, max=3650, help="往回看多少天。 How far back.")]
+High = Annotated[
+    list[str] | None,
+    typer.Option("--high", metavar="ID", help="转化好的销售，可多次给；与其余的人比做法。 Reps who convert well."),
+]
 TeamHtml = Annotated[Path | None, typer.Option("--html", metavar="OUT", help="周报网页。 The digest as a page.")]
 OneRep = Annotated[str | None, typer.Option("--rep", metavar="ID", help="谁来练。 Who practises.")]
 Conversation = Annotated[
@@ -36,6 +41,7 @@ Resume = Annotated[str | None, typer.Option("--resume", metavar="DRILL", help="�
 
 def team(
     rep: Reps = None,
+    high: High = None,
     days: Days = 30,
     html: TeamHtml = None,
     json_out: JsonOut = None,
@@ -53,14 +59,28 @@ def team(
 
         reps = rep or await reps_heard(parts.store, tenant)
         since = parts.store.clock() - timedelta(days=days)
-        digest = build_digest(await calls_of(parts.store, tenant, reps, since=since))
+        calls = await calls_of(parts.store, tenant, reps, since=since)
+        digest, differences = build_digest(calls), _differences(calls, high or [])
         if html is not None:
-            write_text(html, render_team(digest, lang=parts.lang))
+            write_text(html, render_team(digest, differences=differences, lang=parts.lang))
         if json_out != STDOUT:
             print_digest(digest, parts.lang)
-        write_json(json_out, team_document(digest))
+        write_json(json_out, team_document(digest, differences))
 
     run_opened(lang, gather)
+
+
+def _differences(calls: Sequence[RepCalls], high: Sequence[str]) -> Sequence[Difference]:
+    """Compare the calls of the reps who convert well with everybody else's; nothing unless somebody is named."""
+    from coaching.attribution import attribute, record_of
+
+    if not high:
+        return ()
+    records = [record_of(rep.rep_id, report) for rep in calls for report in rep.reports]
+    return attribute(
+        [record for record in records if record.rep_id in high],
+        [record for record in records if record.rep_id not in high],
+    )
 
 
 def drill(
