@@ -101,7 +101,7 @@ async def get_board(request: Request, caller: Reader, team_id: Name, days: Days 
     return answer({"team_id": team_id, "names": names, **team_document(digest)})
 
 
-@router.post("/drills", status_code=201, response_model=dict[str, Any], responses=documented(404))
+@router.post("/drills", status_code=201, response_model=dict[str, Any], responses=documented(400, 404, 409))
 async def open_drill(request: Request, caller: Rep, body: DrillBody) -> JSONResponse:
     """Begin a role play with a customer played by AI; its first line comes with the answer."""
     if body.conversation_id is not None:
@@ -129,7 +129,12 @@ async def say_in_drill(request: Request, caller: Rep, drill_id: Name, body: Dril
     return answer(drill_document(await (await drills_of(request)).say(caller.tenant, drill_id, body.text)))
 
 
-@router.post("/moments/{moment_id}/comments", status_code=201, response_model=dict[str, Any], responses=documented(404))
+@router.post(
+    "/moments/{moment_id}/comments",
+    status_code=201,
+    response_model=dict[str, Any],
+    responses=documented(400, 404, 409),
+)
 async def add_comment(request: Request, caller: Rep, moment_id: Name, body: CommentBody) -> JSONResponse:
     """Comment on a moment; its id is the turn's source id, `turn:<conversation>:<turn>`."""
     transcript, turn_id = await _moment(request, caller, moment_id)
