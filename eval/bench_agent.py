@@ -86,7 +86,7 @@ def copies(samples: Sequence[WarCase], passages: int) -> list[WarCase]:
     made: list[WarCase] = list(samples)
     while len(made) * 8 < passages:
         case = samples[len(made) % len(samples)]
-        changed = {
+        changed: dict[str, Any] = {
             name: re.sub(r"\d+", lambda match: str(int(match.group()) + chance.randint(1, 9)), getattr(case, name))
             for name in ("background", "result", "blocker", "turning_point")
             if getattr(case, name)
