@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from domain.conversation import CUSTOMER, REP, Transcript, Turn
 from domain.signals import Intent, LogicBreak, RepAct, Signal, SignalKind
@@ -64,7 +65,7 @@ def lost_moments(transcript: Transcript, signals: Sequence[Signal]) -> list[Lost
 
 def _exchanges(transcript: Transcript) -> Iterator[tuple[Turn, Turn | None]]:
     """Yield each customer turn with the rep's turn that follows before the customer speaks again."""
-    for turn, following in zip(transcript.turns, [*transcript.turns[1:], None], strict=True):
+    for turn, following in zip_longest(transcript.turns, transcript.turns[1:]):
         if turn.speaker == CUSTOMER:
             yield turn, following if following is not None and following.speaker == REP else None
 
