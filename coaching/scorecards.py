@@ -10,10 +10,14 @@ from importlib.resources import files
 from typing import Any
 
 from coaching.timing import moment_of
-from domain.conversation import Transcript
+from domain.conversation import REP, Transcript
 from domain.signals import Metric, Moment, Signal
 
 LEVELS = 5
+
+
+NO_REP = "没有能确认是销售说的话"
+"""Why nothing is scored where no turn is known to be the rep's; in the rubric's own language, like its other words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +122,7 @@ class _Observed:
         self._turns = {turn.id: turn for turn in transcript.turns}
         self._signals = [signal for signal in signals if signal.turn_id in self._turns]
         self._metrics = {metric.name: metric for metric in metrics}
+        self.has_rep = any(turn.speaker == REP and turn.text.strip() for turn in transcript.turns)
 
     def fire(self, rule: Rule) -> Evidence | None:
         """Return the evidence of a rule that applies, else None."""
@@ -202,8 +207,8 @@ def _read_rule(rule: Mapping[str, Any]) -> Rule:
 
 
 def _score_item(item: RubricItem, observed: _Observed) -> ItemScore:
-    if item.needs and not any(observed.fire(need) for need in item.needs):
-        because = item.needs_words
+    because = _why_not_scored(item, observed)
+    if because is not None:
         return ItemScore(
             name=item.name, level=None, anchor="", evidence=(), undefined_because=because, weight=item.weight
         )
@@ -222,6 +227,15 @@ def _score_item(item: RubricItem, observed: _Observed) -> ItemScore:
         weight=item.weight,
         missed=missed,
     )
+
+
+def _why_not_scored(item: RubricItem, observed: _Observed) -> str | None:
+    """Say why there is nothing to score: no rep was heard, or what the item is about never came up."""
+    if not observed.has_rep:
+        return NO_REP
+    if item.needs and not any(observed.fire(need) for need in item.needs):
+        return item.needs_words
+    return None
 
 
 def _percent(level: float) -> float:

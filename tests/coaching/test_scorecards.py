@@ -53,6 +53,14 @@ def test_without_an_objection_its_handling_is_not_scored() -> None:
     assert levels(OPEN, OBJECTION)["异议处理"] is not None
 
 
+@pytest.mark.parametrize("turns", [(), (TURNS[0],), (Turn(id="t001", speaker="speaker_1", text="您最看重什么？"),)])
+def test_where_no_rep_was_heard_nothing_is_scored(turns: tuple[Turn, ...]) -> None:
+    call = Transcript(id="c", turns=turns)
+    card = score(call, (), measure(call, ()))
+    assert card.total is None
+    assert {item.undefined_because for item in card.items} == {"没有能确认是销售说的话"}
+
+
 def test_empathy_raises_objection_handling() -> None:
     before, after = levels(OBJECTION)["异议处理"], levels(OBJECTION, EMPATHY)["异议处理"]
     assert before is not None
