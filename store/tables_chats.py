@@ -60,7 +60,7 @@ class ChatAnswerRow(TenantOwned):
     __table_args__ = (
         belongs_to_tenant(),
         Index(None, "channel", "account_id", "is_open", "due_at"),
-        Index(None, "tenant_id", "thread_key", "answer_id"),
+        Index(None, "tenant_id", "thread_key", "is_open", "order_key"),
         Index(None, "tenant_id", "decision_id"),
     )
 

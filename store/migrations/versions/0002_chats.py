@@ -95,8 +95,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_chat_answers_channel_account_id_is_open_due_at", "chat_answers",
                     ["channel", "account_id", "is_open", "due_at"])
-    op.create_index("ix_chat_answers_tenant_id_thread_key_answer_id", "chat_answers",
-                    ["tenant_id", "thread_key", "answer_id"])
+    op.create_index("ix_chat_answers_tenant_id_thread_key_is_open_order_key", "chat_answers",
+                    ["tenant_id", "thread_key", "is_open", "order_key"])
     op.create_index("ix_chat_answers_tenant_id_decision_id", "chat_answers", ["tenant_id", "decision_id"])
     op.create_table(
         "locks",
