@@ -79,7 +79,9 @@ def cited_in(draft: Draft) -> frozenset[str]:
 
 
 def without(task: Task, gone: frozenset[str]) -> Task:
-    """Return the task as if these sources had never been."""
+    """Return the task as if these sources had never been; a case is none without its outcome."""
+    ended = {one.split(":")[1] for one in gone if one.endswith(":outcome")}
+    gone |= {source.source_id for one in ended for source in task.shelf.cases[one].columns.values()}
     columns = [source for case in task.shelf.cases.values() for source in case.columns.values()]
     kept = _kept((*columns, *task.shelf.documents, *task.shelf.cards), gone)
     return replace(
