@@ -45,7 +45,14 @@ def modules_of(room: str) -> list[str]:
 
 # These modules exist to wrap a framework, or to train, and are imported by whoever chose that.
 FRAMEWORK_MODULES: frozenset[str] = frozenset(
-    {"retrieval.langchain_retriever", "zhanqing.handlers", "zhanqing.service"}
+    {
+        "retrieval.langchain_retriever",
+        "zhanqing.handlers",
+        "zhanqing.service",
+        "zhanqing.chats.answering",
+        "zhanqing.chats.desk",
+        "zhanqing.chats.talking",
+    }
 )
 
 
