@@ -15,12 +15,29 @@ MANDATORY_BRIEF_SECTIONS: tuple[str, ...] = BRIEF_SECTIONS[:3]
 
 
 class SuggestionKind(StrEnum):
-    """The four things an envelope may carry."""
+    """What an envelope may carry.
+
+    `practice` is three talk lines with their risks for a note or a call; `first_call` an outline of a first call;
+    `follow_up` a plan of what is to be done next; `summary` what was said in a call, for the CRM.
+    """
 
     REPLY = "reply"
     BRIEF = "brief"
     ASK = "ask"
     TIPS = "tips"
+    PRACTICE = "practice"
+    FIRST_CALL = "first_call"
+    FOLLOW_UP = "follow_up"
+    SUMMARY = "summary"
+
+
+PREPARATIONS = (
+    SuggestionKind.PRACTICE,
+    SuggestionKind.FIRST_CALL,
+    SuggestionKind.FOLLOW_UP,
+    SuggestionKind.SUMMARY,
+)
+"""What a rep prepares for a talk, or keeps of it."""
 
 
 class Audience(StrEnum):
