@@ -13,6 +13,7 @@ from agent.frames import as_sentence, case_line, frames, titled
 from agent.listing import listed_cases
 from agent.matching import CaseMatch, match_cases, named_by_id, names_unknown_id
 from agent.naming import Known, unknown_name, unknown_people
+from agent.paper_answers import answer_from_papers, carded_rivals, is_sure
 from agent.premises import number_corrections, rep_correction
 from agent.questions import Question, read_question
 from agent.selecting import Scored, rank_sentences
@@ -87,13 +88,19 @@ def _from_base(question: Question, evidence: AskEvidence, vectors: Vectors | Non
     if question.is_compare:
         return _compared(question, evidence, vectors)
     people = unknown_people(question, known)
+    rivals = carded_rivals(question, shelf)
+    papers, told = ([], []) if people else answer_from_papers(question, shelf, vectors)
+    if is_sure(told):
+        return _draft("papers", papers, _confidence(told))
     for match in _meant(question, shelf, evidence.hits):
         if people and rep_correction(question, match.case, shelf) is None:
+            continue
+        if not all(shelf.case_holds(match.case.case_id, rival) for rival in rivals):
             continue
         sentences, scored = answer_from_case(question, match, shelf, vectors)
         if sentences:
             return _draft("answer", sentences, _confidence(scored))
-    return nothing(AbstentionReason.NO_EVIDENCE)
+    return _draft("papers", papers, _confidence(told)) if papers else nothing(AbstentionReason.NO_EVIDENCE)
 
 
 def _meant(question: Question, shelf: Shelf, hits: Sequence[CaseHit]) -> list[CaseMatch]:
