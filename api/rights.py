@@ -10,6 +10,9 @@ from domain.sources import Source, SourceKind
 from store.keys import Role
 from store.work import Work
 
+SEES_ALL = (Role.ADMIN, Role.INTEGRATION)
+"""Roles to whom every rep's work is open."""
+
 
 async def visible_reps(work: Work, caller: Caller) -> tuple[str, ...] | None:
     """Return the reps whose work a caller sees; None means all of them."""

@@ -137,8 +137,8 @@ class Jobs(Repository):
         if not await self._insert_new(JobRow, values):
             same = select(JobRow).where(JobRow.kind == kind, JobRow.dedupe_key == dedupe_key)
             return job_of((await self._session.scalars(same)).one())
-        job = await self.existing(values["job_id"])
-        await note(self._session, job)
+        job = job_of(JobRow(tenant_id=self._tenant, **values))
+        await note(self._session, job, sequence=1)
         self._wake(job.job_id)
         return job
 
@@ -255,15 +255,16 @@ def job_of(row: JobRow) -> Job:
     )
 
 
-async def note(session: AsyncSession, job: Job) -> None:
-    """Write down where a job stands as the next event of its life."""
+async def note(session: AsyncSession, job: Job, *, sequence: int | None = None) -> None:
+    """Write down where a job stands as the next event of its life, which is looked up unless it is known."""
     row = JobEventRow
-    mine = (row.tenant_id == job.tenant, row.job_id == job.job_id)
-    last = await session.scalar(select(func.max(row.sequence)).where(*mine)) or 0
+    if sequence is None:
+        mine = (row.tenant_id == job.tenant, row.job_id == job.job_id)
+        sequence = (await session.scalar(select(func.max(row.sequence)).where(*mine)) or 0) + 1
     values = {
         "tenant_id": job.tenant,
         "job_id": job.job_id,
-        "sequence": last + 1,
+        "sequence": sequence,
         "at": job.updated_at,
         "status": job.status,
         "percent": job.percent,
