@@ -173,4 +173,4 @@ class CoachChat:
         decision = await self._coach.why(tenant, decision_id)
         if number is not None and isinstance(decision, Decision) and number > len(decision.envelope.suggestions):
             return [chat_words("no_such")]
-        return await self._coach.explain(tenant, decision_id)
+        return await self._coach.explain(tenant, decision_id, number=number)

@@ -168,7 +168,7 @@ class Coach:
             raise NotFoundError("agent.no_decision")
         return decision
 
-    async def explain(self, tenant: str, decision_id: str, *, lang: str = "zh") -> list[str]:
+    async def explain(self, tenant: str, decision_id: str, *, lang: str = "zh", number: int | None = None) -> list[str]:
         """Return the reason of an earlier decision as lines for people, with what became of its sources since.
 
         Raises:
@@ -176,7 +176,7 @@ class Coach:
         """
         decision = await self.why(tenant, decision_id)
         async with self._store.read(tenant) as work:
-            return await explained(work, decision, lang)
+            return await explained(work, decision, lang, number=number)
 
     async def _run(self, request: Request) -> Envelope:
         state = await self._graph.ainvoke({"request": request})

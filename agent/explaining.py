@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.columns import column_of, column_words
 from domain.messages import text
@@ -30,9 +30,11 @@ class Tombstone:
     status: SourceStatus
 
 
-async def explained(work: Work, decision: Decision | ErasedDecision, lang: str = "zh") -> list[str]:
+async def explained(
+    work: Work, decision: Decision | ErasedDecision, lang: str = "zh", *, number: int | None = None
+) -> list[str]:
     """Return the explanation as lines for people, with what became of its sources since."""
-    return explain_lines(decision, lang, tombstones=await tombstones_of(work, decision))
+    return explain_lines(decision, lang, tombstones=await tombstones_of(work, decision), number=number)
 
 
 async def tombstones_of(work: Work, decision: Decision | ErasedDecision) -> list[Tombstone]:
@@ -50,16 +52,28 @@ async def tombstones_of(work: Work, decision: Decision | ErasedDecision) -> list
 
 
 def explain_lines(
-    decision: Decision | ErasedDecision, lang: str = "zh", *, tombstones: Sequence[Tombstone] = ()
+    decision: Decision | ErasedDecision,
+    lang: str = "zh",
+    *,
+    tombstones: Sequence[Tombstone] = (),
+    number: int | None = None,
 ) -> list[str]:
-    """Return the explanation as lines for people; the words of an erased source are not shown."""
+    """Return the explanation as lines for people; the words of an erased source are not shown.
+
+    Args:
+        number: One suggestion's sentences and sources alone, counted from 1.
+    """
     if isinstance(decision, ErasedDecision):
         return [text("agent.why_erased", lang, at=f"{decision.erased_at:%Y-%m-%d %H:%M}", receipt=decision.receipt)]
+    status = {(one.source_id, one.version): one.status for one in tombstones}
+    if number is not None and 0 < number <= len(decision.envelope.suggestions):
+        one = replace(decision.envelope, suggestions=decision.envelope.suggestions[number - 1 : number])
+        return list(_claims(replace(decision, envelope=one), status, lang))
     return [
         *_inputs(decision, lang),
         *_retrieval(decision, lang),
         *_writer(decision, lang),
-        *_claims(decision, {(one.source_id, one.version): one.status for one in tombstones}, lang),
+        *_claims(decision, status, lang),
         *_checks(decision, lang),
         *_people(decision, lang),
     ]

@@ -23,7 +23,7 @@ class AnswerQueue:
     """
 
     def __init__(self, store: Store, sealer: Sealer, *, hold_s: float = 60.0) -> None:
-        self._store, self._sealer, self._hold_s = store, sealer, hold_s
+        self._store, self._sealer, self.hold_s = store, sealer, hold_s
 
     async def has_due(self, channel: str, account_id: str) -> bool:
         """Whether there may be something to show; asked without taking any lock."""
@@ -45,11 +45,19 @@ class AnswerQueue:
             found = await session.scalar(first.with_for_update(skip_locked=True))
             if found is None:
                 return None
-            held = {"held_until": now + timedelta(seconds=self._hold_s), "fence": found.fence + 1}
+            held = {"held_until": now + timedelta(seconds=self.hold_s), "fence": found.fence + 1}
             key = (row.tenant_id == found.tenant_id, row.answer_id == found.answer_id)
             await session.execute(update(row).where(*key).values(held))
             again = (await session.scalars(select(row).where(*key))).one()
             return answer_of(again, self._sealer)
+
+    async def hold(self, answer: ChatAnswer) -> None:
+        """Hold on to an answer that is still being shown."""
+        row = ChatAnswerRow
+        held = (row.tenant_id == answer.tenant, row.answer_id == answer.answer_id, row.fence == answer.fence)
+        until = self._store.clock() + timedelta(seconds=self.hold_s)
+        async with self._store.across_tenants() as session:
+            await session.execute(update(row).where(*held, row.held_until.is_not(None)).values(held_until=until))
 
     async def shown(self, answer: ChatAnswer, notes: Mapping[str, str]) -> None:
         """This version was shown; a finished answer is closed, and its right to answer forgotten."""

@@ -32,6 +32,11 @@ class ChatPlace:
         """The conversation, over all tenants and channels."""
         return f"{self.channel}:{self.account_id}:{self.conversation_id}"
 
+    @property
+    def memory_key(self) -> str:
+        """Whose memory this is: in a group each person has their own customer, drill and last answer."""
+        return f"{self.thread_key}:{self.user_id}" if self.is_group else self.thread_key
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatAnswer:
@@ -149,10 +154,11 @@ class ChatAnswers(Repository):
         row = await self._session.scalar(select(ChatAnswerRow).where(ChatAnswerRow.answer_id == answer_id))
         return None if row is None else answer_of(row, self._key())
 
-    async def last_decision(self, thread_key: str) -> str | None:
-        """Return the decision of a conversation's newest answer that has one."""
+    async def last_decision(self, place: ChatPlace) -> str | None:
+        """Return the decision of the newest answer to this person in this conversation that has one."""
         row = ChatAnswerRow
-        has_one = (row.thread_key == thread_key, row.decision_id.is_not(None))
+        mine = (row.thread_key == place.thread_key, row.user_id == place.user_id)
+        has_one = (*mine, row.decision_id.is_not(None))
         return await self._session.scalar(
             select(row.decision_id).where(*has_one).order_by(row.order_key.desc()).limit(1)
         )

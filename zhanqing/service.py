@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -238,7 +239,7 @@ def _chat_runner(parts: Parts, desk: ChatDesk) -> JobRunner:
         parts.store,
         desk.handlers(),
         owner=f"{socket.gethostname()}:{os.getpid()}:chat",
-        on_failure=tell_chat_failure,
+        on_failure=partial(tell_chat_failure, lang=parts.lang),
         backoff=Backoff(first_s=1.0, longest_s=8.0),
     )
 

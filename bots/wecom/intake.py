@@ -59,7 +59,12 @@ class Intake:
             ZhanqingError: One could not be kept; it and those behind it still wait.
         """
         while self._waiting:
-            await self._on_message(self._waiting[0])
+            try:
+                await self._on_message(self._waiting[0])
+            except ZhanqingError:
+                raise
+            except Exception as error:  # one message that nobody foresaw must not silence all that follow
+                log.error("wecom.message_dropped", kind=type(error).__name__)
             self._waiting.popleft()
         self._came.clear()
 

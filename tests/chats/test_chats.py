@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from bots.errors import RefusedError
 from bots.inbound import Attachment, Click, InboundKind, Sender
-from bots.outgoing import State
+from bots.outgoing import Outgoing, State
 from domain.conversation import Consent, ConsentStatus, Transcript, Turn
 from domain.errors import PlatformError
 from domain.signals import Analysis, Signal, SignalKind
-from domain.suggestions import AI_LABEL, Decision, FeedbackAction
+from domain.suggestions import AI_LABEL, Decision, FeedbackAction, SuggestionKind
+from store.answer_queue import AnswerQueue
 from store.calls import CallFilter, CallStatus
-from tests.chats.conftest import Chat
+from store.chat_people import Binding
+from store.tables import ChatAnswerRow
+from tests.chats.conftest import KEY, Chat
+from zhanqing.chats.couriers import Courier
 
 ROOT = Path(__file__).parents[2]
 OBJECTION = "客户说老设备没有网口、联不上网怎么办，咋回"
@@ -266,9 +273,73 @@ class TestDrills:
         assert "分**" in debrief
         assert "这样用我" in (await chat.send("帮助")).text
 
-    async def test_commands_wait_until_the_drill_is_over(self, chat: Chat) -> None:
+    async def test_commands_are_no_lines_of_the_drill(self, chat: Chat) -> None:
         await chat.send("演练")
-        assert "这样用我" not in (await chat.send("帮助")).text
+        assert "这样用我" in (await chat.send("帮助")).text
+        await chat.send("新话题")
+        assert "AI 陪练" not in (await chat.send("您最担心的是什么？")).text
+
+
+class TestGroups:
+    """Two bound reps in one group: each has their own drill, customer and last answer."""
+
+    ZHANG = Sender(user_id="zhang", conversation_id="g1", is_group=True)
+    LI = Sender(user_id="li", conversation_id="g1", is_group=True)
+
+    @pytest.fixture
+    async def group(self, chat: Chat) -> Chat:
+        async with chat.store.begin("default") as work:
+            await work.chat_people.put(Binding(platform="wecom", user_id="li", rep_id="r2"))
+        return chat
+
+    async def test_one_reps_drill_takes_no_others_lines(self, group: Chat) -> None:
+        assert "AI 陪练" in (await group.send("演练", sender=self.ZHANG)).text
+        assert "可以这样回" in (await group.send(OBJECTION, sender=self.LI)).text
+        assert "由AI扮演" in (await group.send("您最担心什么？", sender=self.ZHANG)).text
+
+    async def test_one_rep_does_not_rate_or_open_what_another_asked(self, group: Chat) -> None:
+        card = (await group.send(OBJECTION, sender=self.ZHANG)).card
+        assert card is not None
+        assert "还没有可以评价" in (await group.send("采纳 1", sender=self.LI)).text
+        assert "还没有可以解释" in (await group.send("为什么 1", sender=self.LI)).text
+        press = Click(task_id=card.task_id, key=card.buttons[0].key)
+        await group.send("", kind=InboundKind.CLICK, click=press, sender=self.LI)
+        assert await feedback(group) == []
+
+
+class TestQuoting:
+    @pytest.mark.parametrize("said", ["采纳 1", "修改 1 这个价格包含三年维保"])
+    async def test_a_command_that_quotes_our_answer_is_a_command(self, chat: Chat, said: str) -> None:
+        answer = await chat.send(OBJECTION)
+        await chat.send(said, quoted=answer.text)
+        assert len(await feedback(chat)) == 1
+
+    async def test_why_that_quotes_our_answer_explains_that_one(self, chat: Chat) -> None:
+        answer = await chat.send(OBJECTION)
+        why = (await chat.send("为什么 2", quoted=answer.text)).text
+        assert why.count("【") == 1 and "case:" in why and "dense" not in why
+
+
+class TestPlainWords:
+    @pytest.mark.parametrize("said", ["你们比竞品贵了不少，便宜点吧", "客户：老设备没有网口怎么办", "他说要再考虑考虑"])
+    async def test_a_customers_words_without_a_question_get_replies(self, chat: Chat, said: str) -> None:
+        await chat.send(said)
+        async with chat.store.read("default") as work:
+            (decision,) = await work.decisions.page(limit=5)
+            kept = await work.decisions.get(decision.decision_id)
+        assert isinstance(kept, Decision) and kept.envelope.kind is SuggestionKind.REPLY
+
+    async def test_thanks_do_not_hide_what_can_be_rated(self, chat: Chat) -> None:
+        await chat.send(OBJECTION)
+        await chat.send("谢谢")
+        assert "采纳第 1 条" in (await chat.send("采纳 1")).text
+
+
+class TestOddInput:
+    async def test_half_a_character_and_an_impossible_time_are_no_end(self, chat: Chat) -> None:
+        odd = await chat.send("帮助\ud83d", sent_at=1e300)
+        assert odd.is_final
+        assert "这样用我" in (await chat.send("帮助")).text
 
 
 class TestCouriers:
@@ -279,12 +350,7 @@ class TestCouriers:
         chat.platform.faults = [PlatformError("bots.x")]
         await chat.settle()
         assert chat.platform.finals == []
-        async with chat.store.across_tenants() as session:
-            from sqlalchemy import update
-
-            from store.tables import ChatAnswerRow
-
-            await session.execute(update(ChatAnswerRow).values(due_at=chat.store.clock()))
+        await _make_due(chat)
         await chat.settle()
         assert len(chat.platform.finals) == 1
 
@@ -297,12 +363,54 @@ class TestCouriers:
         assert chat.platform.finals == []
         assert "这样用我" in (await chat.send("帮助")).text
 
+    async def test_what_nobody_foresaw_stops_neither_the_courier_nor_the_answer(self, chat: Chat) -> None:
+        await chat.intake.keep(_text("帮助"))
+        while await chat.runner.run_next():
+            pass
+        chat.platform.faults = [KeyError("odd")]  # type: ignore[list-item]  # what no platform should raise
+        await chat.settle()
+        await _make_due(chat)
+        await chat.settle()
+        assert len(chat.platform.finals) == 1
+
+    async def test_a_long_delivery_is_not_taken_again(self, chat: Chat) -> None:
+        queue = AnswerQueue(chat.store, KEY, hold_s=0.2)
+        courier = Courier(chat.store, queue, chat.platform, poll_s=0.01)
+        delivering, going_on = asyncio.Event(), asyncio.Event()
+        at_once = chat.platform.deliver
+
+        async def slow(outgoing: Outgoing) -> Mapping[str, str]:
+            delivering.set()
+            await going_on.wait()
+            return await at_once(outgoing)
+
+        chat.platform.deliver = slow  # type: ignore[method-assign]  # the same, later
+        await chat.intake.keep(_text("帮助"))
+        while await chat.runner.run_next():
+            pass
+        running = asyncio.create_task(courier.run())
+        await delivering.wait()
+        held = []
+        while len(held) < 5:
+            held.append(await queue.take("wecom_bot", "bot1"))
+            await asyncio.sleep(0.1)
+        going_on.set()
+        while not chat.platform.finals:
+            await asyncio.sleep(0.01)
+        running.cancel()
+        assert held == [None] * 5 and len(chat.platform.finals) == 1
+
     async def test_shown_words_are_forgotten(self, chat: Chat) -> None:
         await chat.send("帮助")
         async with chat.store.begin("default") as work:
             assert await work.chat_answers.forget() == 1
             kept = await work.chat_answers.get(chat.sent[-1].answer_id)
         assert kept is not None and kept.text == "" and kept.reply_to == {}
+
+
+async def _make_due(chat: Chat) -> None:
+    async with chat.store.across_tenants() as session:
+        await session.execute(update(ChatAnswerRow).values(due_at=chat.store.clock()))
 
 
 def _text(words: str) -> object:

@@ -206,7 +206,7 @@ class TestAnswers:
         await queue.shown(held, {})
         async with chats.begin("acme") as work:
             assert await work.chat_answers.forget() == 1
-            assert await work.chat_answers.last_decision(PLACE.thread_key) == "dec_1"
+            assert await work.chat_answers.last_decision(PLACE) == "dec_1"
 
 
 class TestPeople:

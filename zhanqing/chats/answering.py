@@ -30,8 +30,8 @@ from zhanqing.worker.runs import Handler, JobRun
 Platforms = Mapping[tuple[str, str], Platform]
 """By channel and account."""
 
-_CONSENTED = ("已同意", "客户已同意", "同意", "consented")
-_NOT_CONSENTED = ("没有，删掉", "没有,删掉", "没同意", "删掉", "not consented")
+_CONSENTED = ("已同意", "客户已同意", "同意", "consented", "Consented")
+_NOT_CONSENTED = ("没有，删掉", "没有,删掉", "没同意", "删掉", "not consented", "No, delete it")
 """What the buttons say, for platforms where a card has none."""
 
 
@@ -122,14 +122,14 @@ class ChatAnswerer:
             return await rate_by_thumb(work, visitor, message.click, at=self._moment(message))
 
     async def _text(self, visitor: Visitor, message: InboundMessage, *, is_second_try: bool) -> Said:
-        played = await self._drills.go_on(visitor, message.text, is_second_try=is_second_try)
-        if played is not None:
-            return played
-        command = read_command(message.text) if not message.quoted else None
+        command = read_command(message.text)
         if command is not None:
             done = await self._command(visitor, command, message)
             if done is not None:
                 return done
+        played = await self._drills.go_on(visitor, message.text, is_second_try=is_second_try)
+        if played is not None:
+            return played
         word = message.text.strip()
         if word in (*_CONSENTED, *_NOT_CONSENTED):
             async with self._store.read(visitor.tenant) as work:

@@ -21,7 +21,10 @@ from zhanqing.chats.intake import sender_of
 
 log = structlog.get_logger(__name__)
 
-MOST_TRIES = 6
+INTERNAL = "zhanqing.internal"
+_LONGEST_WAIT_S = 60.0
+_ANSWER_LIFE, _PUSH_LIFE = timedelta(hours=1), timedelta(days=1)
+"""How long an answer, or a push, is worth being tried again."""
 _KEPT = timedelta(hours=1)
 """How long shown words stay, for platforms that ask again for a stream's end."""
 
@@ -45,11 +48,13 @@ class Courier:
         """Show what there is to show, for ever."""
         async with asyncio.TaskGroup() as group:
             while True:
+                # A lane first: what is taken is held, and must not wait for one.
+                await self._lanes.acquire()
                 answer = await self._next()
                 if answer is None:
+                    self._lanes.release()
                     await asyncio.sleep(self._poll_s)
                     continue
-                await self._lanes.acquire()
                 group.create_task(self._in_lane(answer))
 
     async def show_next(self) -> bool:
@@ -70,7 +75,9 @@ class Courier:
             return await self._queue.take(*where) if await self._queue.has_due(*where) else None
         except ZhanqingError as error:
             log.warning("courier.paused", reason=error.code)
-            return None
+        except Exception as error:  # one answer that cannot be read must not stop all others
+            log.error("courier.broke", kind=type(error).__name__)
+        return None
 
     async def _in_lane(self, answer: ChatAnswer) -> None:
         try:
@@ -85,21 +92,41 @@ class Courier:
         if answer.is_final and not answer.text and answer.card is None:
             await self._queue.shown(answer, answer.notes)
             return
+        holding = asyncio.create_task(self._hold(answer))
         try:
             notes = await self._platform.deliver(outgoing_of(answer))
         except PartlyDeliveredError as error:
             await self._failed(answer, error, notes=error.notes)
         except ZhanqingError as error:
             await self._failed(answer, error, notes=answer.notes)
+        except Exception as error:  # the outer edge of a delivery
+            log.error("courier.broke", kind=type(error).__name__)
+            await self._queue.failed(answer, INTERNAL, notes=answer.notes, retry_in_s=self._wait_s(answer))
         else:
             await self._queue.shown(answer, notes)
             log.info("chat.shown", channel=answer.place.channel, state=answer.state)
+        finally:
+            holding.cancel()
+
+    async def _hold(self, answer: ChatAnswer) -> None:
+        """Keep an answer whose delivery takes long, e.g. because the platform asked for patience."""
+        while True:
+            await asyncio.sleep(self._queue.hold_s / 3)
+            try:
+                await self._queue.hold(answer)
+            except ZhanqingError as error:
+                log.warning("courier.paused", reason=error.code)
 
     async def _failed(self, answer: ChatAnswer, error: ZhanqingError, *, notes: Mapping[str, str]) -> None:
-        again = error.retryable and answer.attempts + 1 < MOST_TRIES
-        wait_s = min(60.0, 2.0**answer.attempts) * (0.5 + random.random() / 2) if again else None  # noqa: S311
-        log.warning("chat.not_shown", channel=answer.place.channel, reason=error.code, again=again)
+        wait_s = self._wait_s(answer) if error.retryable else None
+        log.warning("chat.not_shown", channel=answer.place.channel, reason=error.code, again=wait_s is not None)
         await self._queue.failed(answer, error.code, notes=notes, retry_in_s=wait_s)
+
+    def _wait_s(self, answer: ChatAnswer) -> float | None:
+        """How long to wait before the next try; None once nobody waits for this answer any more."""
+        if self._store.clock() - answer.asked_at > (_PUSH_LIFE if not answer.reply_to else _ANSWER_LIFE):
+            return None
+        return min(_LONGEST_WAIT_S, 2.0 ** min(answer.attempts, 10)) * (0.5 + random.random() / 2)  # noqa: S311
 
 
 def outgoing_of(answer: ChatAnswer) -> Outgoing:

@@ -56,19 +56,25 @@ class ChatHost:
             if await self._held(name):
                 log.info("chat.leading", channel=platform.channel.value)
                 serving = asyncio.create_task(self._serve(platform))
+                holding = asyncio.create_task(self._until_lost(name))
                 try:
-                    await self._until_lost(name)
+                    await asyncio.wait({serving, holding}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
-                    serving.cancel()
-                    await asyncio.gather(serving, return_exceptions=True)
+                    for task in (serving, holding):
+                        task.cancel()
+                    await asyncio.gather(serving, holding, return_exceptions=True)
                     await self._released(name)
             await asyncio.sleep(self._locks.hold_s / 3)
 
     async def _until_lost(self, name: str) -> None:
-        is_held = True
-        while is_held:
+        """Hold on to the lock; a busy database costs it only once it has run out."""
+        left_s = self._locks.hold_s
+        while left_s > 0:
             await asyncio.sleep(self._locks.hold_s / 3)
             is_held = await self._held(name)
+            if is_held is False:
+                return
+            left_s = self._locks.hold_s if is_held else left_s - self._locks.hold_s / 3
 
     async def _serve(self, platform: Platform) -> None:
         courier = Courier(self._store, self._queue, platform)
@@ -95,12 +101,13 @@ class ChatHost:
                 log.warning("courier.paused", reason=error.code)
             await asyncio.sleep(_FORGET_EVERY_S)
 
-    async def _held(self, name: str) -> bool:
+    async def _held(self, name: str) -> bool | None:
+        """Whether the lock is ours; None while the database does not say."""
         try:
             return await self._locks.take(name)
         except ZhanqingError as error:
-            log.warning("chat.lock_lost", reason=error.code)
-            return False
+            log.warning("chat.lock_unknown", reason=error.code)
+            return None
 
     async def _released(self, name: str) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -26,6 +27,7 @@ class Intake:
         Raises:
             UpstreamError: The database is out of reach; the platform will deliver again.
         """
+        message = replace(message, text=_whole(message.text), quoted=_whole(message.quoted))
         place = place_of(message)
         async with self._store.begin(self._tenant) as work:
             job = await work.inbox.receive(
@@ -41,10 +43,20 @@ class Intake:
                     message.answer_id,
                     place,
                     order_key=str(job.payload["message_id"]),
-                    asked_at=min(now, datetime.fromtimestamp(message.sent_at, UTC)) if message.sent_at > 0 else now,
+                    asked_at=_moment(message.sent_at, now),
                     reply_to=message.reply_to,
                 )
         log.info("chat.received", channel=message.channel.value, kind=message.kind.value, is_new=job is not None)
+
+
+def _whole(text: str) -> str:
+    """Return text without halves of characters, which some clients cut off an emoji and no database takes."""
+    return text.encode("utf-8", "ignore").decode("utf-8")
+
+
+def _moment(sent_at: float, now: datetime) -> datetime:
+    """Return the platform's time of a message, where it is one and not in the future; else the present."""
+    return datetime.fromtimestamp(sent_at, UTC) if 0 < sent_at < now.timestamp() else now
 
 
 def read_message(payload: object) -> InboundMessage:

@@ -1,4 +1,4 @@
-"""What a rep is told unasked: a report is ready, a drill is due. Never in their quiet hours, never too often."""
+"""What a rep is told unasked: a report is ready, a recording failed. Never in their quiet hours, never too often."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def push(work: Work, rep_id: str, name: str, *, text: str, card: Card | No
         today = await work.chat_answers.pushes_since(binding.user_id, now - timedelta(days=1))
         delay = quiet_for(binding, now, rules.zone, is_full=today >= MOST_A_DAY)
         document = dump(card) if card else None
-        answer_id = f"push:{binding.platform}:{name}"
+        answer_id = f"push:{binding.platform}:{binding.user_id}:{name}"
         await work.chat_answers.push(answer_id, place, text=text, card=document, delay_s=delay.total_seconds())
         told += 1
     return told

@@ -59,7 +59,7 @@ async def rate_by_thumb(work: Work, visitor: Visitor, click: Click, *, at: datet
 
 async def rate_by_word(work: Work, visitor: Visitor, command: Command, *, at: datetime, lang: str) -> Said:
     """Answer 采纳 1 and its like: they are about the last answer of the chat."""
-    decision_id = await work.chat_answers.last_decision(visitor.thread_key)
+    decision_id = await work.chat_answers.last_decision(visitor.place)
     decision = await work.decisions.get(decision_id) if decision_id else None
     if not isinstance(decision, Decision) or not decision.envelope.suggestions:
         return Said(text=chat_line("nothing_to_rate", lang))
@@ -91,13 +91,13 @@ def _noted(command: Command, number: int | None, decision: Decision, lang: str) 
         case CommandKind.REJECT:
             return chat_line("rejected", lang)
         case _:
-            return _reasons(decision, lang)
+            return _reasons(decision, lang, number=number)
 
 
-def _reasons(decision: Decision | ErasedDecision | None, lang: str) -> str:
+def _reasons(decision: Decision | ErasedDecision | None, lang: str, *, number: int | None = None) -> str:
     if decision is None:
         return chat_line("nothing_to_rate", lang)
-    lines = "\n".join(escaped(line) for line in explain_lines(decision, lang))
+    lines = "\n".join(escaped(line) for line in explain_lines(decision, lang, number=number))
     return f"{chat_line('challenged', lang)}\n\n{lines}"
 
 
@@ -122,7 +122,5 @@ def _recorded(
 
 
 def _is_own(decision: Decision | ErasedDecision | None, visitor: Visitor) -> bool:
-    """Cards in groups can be pressed by anybody bound; what another rep asked alone cannot."""
-    if not isinstance(decision, Decision):
-        return False
-    return decision.context.get("rep_id") in (None, visitor.rep.rep_id) or decision.context.get("is_group") is True
+    """A card that others can press too, in a group, is the asker's own."""
+    return isinstance(decision, Decision) and decision.context.get("rep_id") in (None, visitor.rep.rep_id)

@@ -66,16 +66,18 @@ class Talker:
             conversations = await conversations_of(work, visitor, customer)
             lexicon = await lexicon_of(work)
         line = _without_name(message.text.strip(), customer)
+        # Who replies to our own answer with 为什么 1 quotes it; what they ask stands in their own words.
+        quoted = "" if read_step(line).kind in (StepKind.WHY, StepKind.HELP) else message.quoted
         chat_message = ChatMessage(
             tenant=visitor.tenant,
             thread=visitor.thread_key,
-            text=message.quoted or line,
+            text=quoted or line,
             account=customer,
             conversations=conversations,
             lexicon=lexicon,
             rep_id=visitor.rep.rep_id,
             key=message.answer_id,
-            is_quote=bool(message.quoted),
+            is_quote=bool(quoted),
         )
         answer = await self._streamed(chat_message, show)
         return self._said(answer, visitor, customer)
@@ -108,7 +110,7 @@ class Talker:
         return Said(
             text=f"{about}{rendered.text}",
             card=rendered.card,
-            decision_id=envelope.decision_id,
+            decision_id=None if envelope.abstained else envelope.decision_id,
             effect=_all([remember, _told(envelope)]),
         )
 

@@ -10,6 +10,7 @@ from bots.inbound import InboundMessage
 from domain.accounts import Account
 from domain.conversation import Transcript
 from domain.lexicon import Lexicon
+from store.chat_answers import ChatPlace
 from store.chat_people import Binding
 from store.chat_threads import ChatThread
 from store.conversations import ConversationFilter
@@ -24,11 +25,12 @@ _LATEST = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """A sender whom we know."""
+    """A sender whom we know; `thread_key` is their own memory, also in a group."""
 
     tenant: str
     rep: Rep
     binding: Binding
+    place: ChatPlace
     thread_key: str
     thread: ChatThread
     customers: tuple[Account, ...] = field(default=(), repr=False)
@@ -54,11 +56,13 @@ async def visitor_of(work: Work, message: InboundMessage) -> Visitor | None:
     rep = await work.people.rep(binding.rep_id) if binding else None
     if binding is None or rep is None:
         return None
-    key = place_of(message).thread_key
+    place = place_of(message)
+    key = place.memory_key
     return Visitor(
         tenant=work.tenant,
         rep=rep,
         binding=binding,
+        place=place,
         thread_key=key,
         thread=await work.chat_threads.get(key),
         customers=tuple(await _customers(work, rep)),
