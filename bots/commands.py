@@ -23,9 +23,12 @@ class CommandKind(StrEnum):
     DRILL = "drill"
     FORGET = "forget"
     QUIET = "quiet"
+    CASES = "cases"
+    THANKS = "thanks"
     HELP = "help"
 
 
+_CHINESE = {"一": "1", "二": "2", "三": "3"}
 FEEDBACK = (CommandKind.ACCEPT, CommandKind.EDIT, CommandKind.REJECT, CommandKind.CHALLENGE)
 
 
@@ -57,7 +60,7 @@ def read_command(text: str) -> Command | None:
 
 
 def _command(kind: CommandKind, found: dict[str, str | None]) -> Command | None:
-    number = found.get("number")
+    number = _CHINESE.get(found.get("number") or "", found.get("number"))
     words = (found.get("words") or "").strip()
     if kind is CommandKind.QUIET:
         hours = (int(found["from"] or 0), int(found["to"] or 0))

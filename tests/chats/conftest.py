@@ -35,6 +35,7 @@ from store.work import Store
 from zhanqing.chats.answering import ChatAnswerer, tell_chat_failure
 from zhanqing.chats.couriers import Courier
 from zhanqing.chats.drilling import DrillRoom
+from zhanqing.chats.finding import CaseFinder
 from zhanqing.chats.intake import Intake
 from zhanqing.worker.runs import Backoff, JobRunner
 
@@ -135,8 +136,9 @@ def answerer_of(
     async def search() -> SearchInMemory:
         return SearchInMemory(cases)
 
-    room = DrillRoom(drills, search, lang="zh")
-    return ChatAnswerer(store, ready, {(platform.channel.value, platform.account_id): platform}, drills=room)
+    room, finder = DrillRoom(drills, search, lang="zh"), CaseFinder(store, search, lang="zh")
+    by_place = {(platform.channel.value, platform.account_id): platform}
+    return ChatAnswerer(store, ready, by_place, drills=room, cases=finder)
 
 
 def make_chat(store: Store, cases: list[WarCase]) -> Chat:

@@ -335,6 +335,16 @@ class TestPlainWords:
         assert "采纳第 1 条" in (await chat.send("采纳 1")).text
 
 
+class TestCases:
+    async def test_cases_are_listed_with_outcome_and_quote(self, chat: Chat) -> None:
+        text = (await chat.send("案例 老设备没有网口")).text
+        assert "打过的仗" in text and text.count("> “") == 3 and AI_LABEL in text
+        assert "案例 关键词" in (await chat.send("案例")).text
+
+    async def test_thanks_are_answered_kindly(self, chat: Chat) -> None:
+        assert "不客气" in (await chat.send("谢谢")).text
+
+
 class TestOddInput:
     async def test_half_a_character_and_an_impossible_time_are_no_end(self, chat: Chat) -> None:
         odd = await chat.send("帮助\ud83d", sent_at=1e300)

@@ -17,6 +17,7 @@ from store.jobs import Job
 from store.work import Store, Work
 from wire.documents import dump
 from zhanqing.chats.drilling import DrillRoom
+from zhanqing.chats.finding import CaseFinder
 from zhanqing.chats.intake import platform_of, read_message
 from zhanqing.chats.ratings import rate_by_press, rate_by_thumb, rate_by_word
 from zhanqing.chats.recordings import DISCARD, HEAR, decide, decide_by_press, receive_recording, waiting_recording
@@ -40,7 +41,7 @@ class ChatAnswerer:
 
     Args:
         platforms: Where recordings are fetched from.
-        drills: Where practice rounds are played.
+        drills: Where practice rounds are played; `cases` finds war cases.
         lang: Language of what the bot itself says.
     """
 
@@ -51,9 +52,11 @@ class ChatAnswerer:
         platforms: Platforms,
         *,
         drills: DrillRoom,
+        cases: CaseFinder,
         lang: str = "zh",
     ) -> None:
-        self._store, self._platforms, self._drills, self._lang = store, platforms, drills, lang
+        self._store, self._platforms, self._lang = store, platforms, lang
+        self._drills, self._cases = drills, cases
         self._talker = Talker(store, chat, lang=lang)
 
     def handler(self) -> Handler:
@@ -156,6 +159,10 @@ class ChatAnswerer:
             case CommandKind.TODO:
                 async with self._store.read(visitor.tenant) as work:
                     return await todos(work, visitor, today=self._store.clock().date(), lang=self._lang)
+            case CommandKind.CASES:
+                return await self._cases.find(visitor, command.words)
+            case CommandKind.THANKS:
+                return self._line("thanks")
             case CommandKind.FORGET:
                 return replace(self._line("forgotten"), effect=_forgetting(visitor))
             case CommandKind.QUIET if command.hours is not None:

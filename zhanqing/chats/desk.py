@@ -22,6 +22,7 @@ from zhanqing.chats.answering import ChatAnswerer
 from zhanqing.chats.channels import make_platforms
 from zhanqing.chats.couriers import outgoing_of
 from zhanqing.chats.drilling import DrillRoom
+from zhanqing.chats.finding import CaseFinder
 from zhanqing.chats.hosting import ChatHost
 from zhanqing.chats.intake import Intake
 
@@ -66,7 +67,8 @@ class ChatDesk:
         by_place = {(one.channel.value, one.account_id): one for one in self.platforms}
         lang = self._parts.lang
         room = DrillRoom(self._drills, self._search, lang=lang)
-        answerer = ChatAnswerer(self._parts.store, self._threads.chat, by_place, drills=room, lang=lang)
+        finder = CaseFinder(self._parts.store, self._search, lang=lang)
+        answerer = ChatAnswerer(self._parts.store, self._threads.chat, by_place, drills=room, cases=finder, lang=lang)
         return {ANSWER_MESSAGE: answerer.handler()}
 
     async def _drills(self) -> DrillCoach:
