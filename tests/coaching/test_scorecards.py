@@ -68,6 +68,13 @@ def test_empathy_raises_objection_handling() -> None:
     assert after > before
 
 
+def test_a_question_of_the_reps_own_is_no_question_of_the_customer_left_open() -> None:
+    theirs = signal(SignalKind.LOGIC_BREAK, "未回答的问题", TURNS[0])
+    own = signal(SignalKind.LOGIC_BREAK, "未回答的问题", TURNS[1])
+    assert levels(OBJECTION, own)["异议处理"] == levels(OBJECTION)["异议处理"]
+    assert levels(OBJECTION, theirs)["异议处理"] < levels(OBJECTION)["异议处理"]
+
+
 def test_blocked_wording_lowers_compliance_and_is_its_evidence() -> None:
     card = score(CALL, (KICKBACK,), ())
     item = next(item for item in card.items if item.name == "合规")
