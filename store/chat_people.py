@@ -60,6 +60,11 @@ class ChatPeople(Repository):
         assert rep_id is not None  # noqa: S101  # the update found it
         return await self.put(Binding(platform=platform, user_id=user_id, rep_id=rep_id))
 
+    async def void(self, code: str) -> None:
+        """Make a code worthless that others may have read."""
+        mine = (ChatCodeRow.digest == _digest(self._tenant, code), ChatCodeRow.used_at.is_(None))
+        await self._session.execute(update(ChatCodeRow).where(*mine).values(used_at=self._now()))
+
     async def put(self, binding: Binding) -> Rep:
         """Bind a sender in place of an earlier binding.
 
@@ -93,10 +98,10 @@ class ChatPeople(Repository):
         )
         return [_binding(row) for row in rows]
 
-    async def unbind(self, platform: str, user_id: str) -> None:
-        """Forget a sender."""
+    async def unbind(self, platform: str, user_id: str) -> bool:
+        """Forget a sender; False if nobody was bound."""
         mine = (ChatBindingRow.platform == platform, ChatBindingRow.user_id == user_id)
-        await self._session.execute(delete(ChatBindingRow).where(*mine))
+        return await self._changed(delete(ChatBindingRow).where(*mine)) > 0
 
 
 def _binding(row: ChatBindingRow) -> Binding:

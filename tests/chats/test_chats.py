@@ -55,7 +55,8 @@ class TestStrangers:
             code = await work.chat_people.invite("r1")
         group = Sender(user_id="zhang", conversation_id="g1", is_group=True)
         assert "不对" in (await stranger_chat.send("绑定 00000000")).text
-        assert "绑定码" in (await stranger_chat.send(f"绑定 {code}", sender=group)).text
+        assert "作废" in (await stranger_chat.send(f"绑定 {code}", sender=group)).text
+        assert "不对" in (await stranger_chat.send(f"绑定 {code}")).text
         async with stranger_chat.store.read("default") as work:
             assert await work.chat_people.of("wecom", "zhang") is None
 

@@ -101,7 +101,11 @@ class ChatAnswerer:
         command = read_command(message.text) if message.kind is InboundKind.TEXT else None
         if message.kind in (InboundKind.CLICK, InboundKind.RATING):
             return Said()
-        if command is None or command.kind is not CommandKind.BIND or message.sender.is_group:
+        is_code = command is not None and command.kind is CommandKind.BIND
+        if message.sender.is_group:
+            effect = _voiding(command.words) if command and is_code else None
+            return replace(self._line("code_in_group" if is_code else "unbound"), effect=effect)
+        if command is None or not is_code:
             return self._line("unbound")
         platform, user_id = platform_of(message.channel), message.sender.user_id
         async with self._store.begin(tenant) as work:
@@ -197,6 +201,13 @@ def _shown(said: Said) -> dict[str, Any]:
         "replaces": said.replaces,
         "decision_id": said.decision_id,
     }
+
+
+def _voiding(code: str) -> Callable[[Work], Awaitable[None]]:
+    async def void(work: Work) -> None:
+        await work.chat_people.void(code)
+
+    return void
 
 
 def _forgetting(visitor: Visitor) -> Callable[[Work], Awaitable[None]]:

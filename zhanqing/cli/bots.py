@@ -61,6 +61,24 @@ def bind(
     run_opened(lang, invite)
 
 
+@bots_app.command("unbind")
+def unbind(
+    platform: Annotated[str, typer.Argument(help="wecom|dingtalk")],
+    user_id: Annotated[str, typer.Argument(help="平台上的用户编号。 User id there.")],
+    lang: Lang = None,
+) -> None:
+    """解除一个聊天账号的绑定。 Forget who a chat account is."""
+
+    async def forget(parts: Parts) -> None:
+        async with parts.store.begin(parts.settings.bots.tenant) as work:
+            found = await work.chat_people.unbind(platform, user_id)
+        if not found:
+            raise InputError("zhanqing.not_bound", platform=platform)
+        say(text("zhanqing.unbound", parts.lang))
+
+    run_opened(lang, forget)
+
+
 async def _tried(platform: Platform, lang: str) -> bool:
     try:
         async with asyncio.timeout(_CHECK_S):
