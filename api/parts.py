@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, Unpack, cast
 
 from fastapi import Request
 from starlette.requests import HTTPConnection
@@ -14,7 +14,7 @@ from agent.drills import DrillCoach
 from api.chat_door import ChatDoor
 from api.console.options import ConsoleOptions
 from api.rate_limit import RateLimiter
-from domain.accounts import Account, Deal
+from domain.accounts import Account
 from domain.conversation import Transcript
 from domain.lexicon import Lexicon
 from domain.suggestions import Envelope, StreamEvent, SuggestionKind
@@ -24,63 +24,26 @@ from store.sealing import Sealer
 from store.webhook_urls import WebhookUrls
 from store.work import Store
 
+if TYPE_CHECKING:
+    from agent.coach import Around
+
 
 class Coach(Protocol):
     """Writes cited answers, replies and briefs, each recorded as a decision."""
 
-    async def ask(
-        self,
-        tenant: str,
-        text: str,
-        *,
-        conversation: Transcript | None = None,
-        deal: Deal | None = None,
-        account: Account | None = None,
-        lexicon: Lexicon = (),
-        rep_id: str | None = None,
-    ) -> Envelope:
+    async def ask(self, tenant: str, text: str, **around: Unpack[Around]) -> Envelope:
         """Answer a question."""
         ...
 
-    def stream_ask(
-        self,
-        tenant: str,
-        text: str,
-        *,
-        conversation: Transcript | None = None,
-        deal: Deal | None = None,
-        account: Account | None = None,
-        lexicon: Lexicon = (),
-        rep_id: str | None = None,
-    ) -> AsyncIterator[StreamEvent]:
+    def stream_ask(self, tenant: str, text: str, **around: Unpack[Around]) -> AsyncIterator[StreamEvent]:
         """Answer a question sentence by sentence, the envelope last."""
         ...
 
-    async def reply(
-        self,
-        tenant: str,
-        text: str,
-        *,
-        conversation: Transcript | None = None,
-        deal: Deal | None = None,
-        account: Account | None = None,
-        lexicon: Lexicon = (),
-        rep_id: str | None = None,
-    ) -> Envelope:
+    async def reply(self, tenant: str, text: str, **around: Unpack[Around]) -> Envelope:
         """Recommend replies to the customer's words."""
         ...
 
-    def stream_reply(
-        self,
-        tenant: str,
-        text: str,
-        *,
-        conversation: Transcript | None = None,
-        deal: Deal | None = None,
-        account: Account | None = None,
-        lexicon: Lexicon = (),
-        rep_id: str | None = None,
-    ) -> AsyncIterator[StreamEvent]:
+    def stream_reply(self, tenant: str, text: str, **around: Unpack[Around]) -> AsyncIterator[StreamEvent]:
         """Recommend replies to the customer's words sentence by sentence, the envelope last."""
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 import httpx
 
@@ -15,7 +15,7 @@ from api.chat_door import ChatDoor
 from api.console.options import ConsoleOptions
 from api.parts import ApiLimits, Coach
 from api.rate_limit import MemoryRateLimiter, RateLimiter
-from domain.accounts import Account, Deal
+from domain.accounts import Account
 from domain.cases import CaseHit, PassageHit
 from domain.conversation import Transcript
 from domain.errors import ZhanqingError
@@ -44,6 +44,9 @@ from store.sealing import Sealer
 from store.webhook_urls import WebhookUrls
 from store.work import Store
 
+if TYPE_CHECKING:
+    from agent.coach import Around
+
 TALK = "先确认排期。再谈折扣。"
 
 
@@ -58,35 +61,15 @@ class QuotingCoach:
         self._failure = failure
         self.asked: list[dict[str, object]] = []
 
-    async def ask(
-        self,
-        tenant: str,
-        text: str,
-        *,
-        conversation: Transcript | None = None,
-        deal: Deal | None = None,
-        account: Account | None = None,
-        lexicon: Lexicon = (),
-        rep_id: str | None = None,
-    ) -> Envelope:
+    async def ask(self, tenant: str, text: str, **around: Unpack[Around]) -> Envelope:
         """Answer a question."""
-        self.asked.append({"text": text, "conversation": conversation, "deal": deal, "account": account})
-        return await self._say(tenant, SuggestionKind.ASK, abstain="没有" in text, about=_about(account, rep_id))
+        self.asked.append(_asked(text, around))
+        return await self._say(tenant, SuggestionKind.ASK, abstain="没有" in text, about=_known(around))
 
-    async def reply(
-        self,
-        tenant: str,
-        text: str,
-        *,
-        conversation: Transcript | None = None,
-        deal: Deal | None = None,
-        account: Account | None = None,
-        lexicon: Lexicon = (),
-        rep_id: str | None = None,
-    ) -> Envelope:
+    async def reply(self, tenant: str, text: str, **around: Unpack[Around]) -> Envelope:
         """Recommend a reply."""
-        self.asked.append({"text": text, "conversation": conversation, "deal": deal, "account": account})
-        return await self._say(tenant, SuggestionKind.REPLY, abstain="没有" in text, about=_about(account, rep_id))
+        self.asked.append(_asked(text, around))
+        return await self._say(tenant, SuggestionKind.REPLY, abstain="没有" in text, about=_known(around))
 
     async def brief(
         self,
@@ -116,11 +99,11 @@ class QuotingCoach:
         self.asked.append({"kind": kind, "text": text, "conversations": list(conversations), "account": account})
         return await self._say(tenant, kind, abstain=False, about=_about(account, rep_id))
 
-    def stream_ask(self, tenant: str, text: str, **around: Any) -> AsyncIterator[StreamEvent]:
+    def stream_ask(self, tenant: str, text: str, **around: Unpack[Around]) -> AsyncIterator[StreamEvent]:
         """Answer a question sentence by sentence."""
         return _streamed(self.ask(tenant, text, **around))
 
-    def stream_reply(self, tenant: str, text: str, **around: Any) -> AsyncIterator[StreamEvent]:
+    def stream_reply(self, tenant: str, text: str, **around: Unpack[Around]) -> AsyncIterator[StreamEvent]:
         """Recommend a reply sentence by sentence."""
         return _streamed(self.reply(tenant, text, **around))
 
@@ -237,6 +220,14 @@ async def client_of(parts: TestParts, **headers: str) -> AsyncIterator[httpx.Asy
     transport = httpx.ASGITransport(create_app(parts), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
         yield client
+
+
+def _asked(text: str, around: Around) -> dict[str, object]:
+    return {"text": text, **{name: around.get(name) for name in ("conversation", "deal", "account")}}
+
+
+def _known(around: Around) -> dict[str, object]:
+    return _about(around.get("account"), around.get("rep_id"))
 
 
 def _about(account: Account | None, rep_id: str | None) -> dict[str, object]:

@@ -53,11 +53,10 @@ class AnswerQueue:
 
     async def hold(self, answer: ChatAnswer) -> None:
         """Hold on to an answer that is still being shown."""
-        row = ChatAnswerRow
-        held = (row.tenant_id == answer.tenant, row.answer_id == answer.answer_id, row.fence == answer.fence)
+        still_held = (*_holds(answer), ChatAnswerRow.held_until.is_not(None))
         until = self._store.clock() + timedelta(seconds=self.hold_s)
         async with self._store.across_tenants() as session:
-            await session.execute(update(row).where(*held, row.held_until.is_not(None)).values(held_until=until))
+            await session.execute(update(ChatAnswerRow).where(*still_held).values(held_until=until))
 
     async def shown(self, answer: ChatAnswer, notes: Mapping[str, str]) -> None:
         """This version was shown; a finished answer is closed, and its right to answer forgotten."""
@@ -78,10 +77,14 @@ class AnswerQueue:
         await self._end(answer, values)
 
     async def _end(self, answer: ChatAnswer, values: Mapping[str, Any]) -> None:
-        row = ChatAnswerRow
-        held = (row.tenant_id == answer.tenant, row.answer_id == answer.answer_id, row.fence == answer.fence)
         async with self._store.across_tenants() as session:
-            await session.execute(update(row).where(*held).values({**values, "held_until": None}))
+            await session.execute(update(ChatAnswerRow).where(*_holds(answer)).values({**values, "held_until": None}))
+
+
+def _holds(answer: ChatAnswer) -> tuple[ColumnElement[bool], ...]:
+    """Whoever took the answer still has it."""
+    row = ChatAnswerRow
+    return (row.tenant_id == answer.tenant, row.answer_id == answer.answer_id, row.fence == answer.fence)
 
 
 def _is_first() -> ColumnElement[bool]:

@@ -10,9 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
 
-from domain.errors import MissingError
 from store.ids import new_id
-from store.scope import Repository, Scope
+from store.sealed import SealedRepository
 from store.sealing import Sealer
 from store.tables import ChatAnswerRow
 
@@ -73,12 +72,8 @@ class ChatAnswer:
 FINAL = ("finished", "failed")
 
 
-class ChatAnswers(Repository):
+class ChatAnswers(SealedRepository):
     """The answers of one tenant, as those who write them see them."""
-
-    def __init__(self, scope: Scope, sealer: Sealer | None) -> None:
-        super().__init__(scope)
-        self._sealer = sealer
 
     async def open(
         self,
@@ -182,11 +177,6 @@ class ChatAnswers(Repository):
         if before is not None:
             shown.append(ChatAnswerRow.asked_at < before)
         return await self._changed(update(ChatAnswerRow).where(*shown).values(text="", card=None))
-
-    def _key(self) -> Sealer:
-        if self._sealer is None:
-            raise MissingError("store.no_sealer")
-        return self._sealer
 
 
 _BEGUN: dict[str, Any] = {

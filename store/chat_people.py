@@ -10,9 +10,9 @@ from datetime import timedelta
 from sqlalchemy import delete, select, update
 
 from domain.errors import NotFoundError
-from store.people import Rep
+from store.people import People, Rep
 from store.scope import Repository
-from store.tables import ChatBindingRow, ChatCodeRow, RepRow
+from store.tables import ChatBindingRow, ChatCodeRow
 
 CODE_LIFE = timedelta(minutes=30)
 _DIGITS = 8
@@ -38,8 +38,7 @@ class ChatPeople(Repository):
         Raises:
             NotFoundError: There is no such rep.
         """
-        if await self._session.scalar(select(RepRow.rep_id).where(RepRow.rep_id == rep_id)) is None:
-            raise NotFoundError("store.no_rep")
+        await self._existing(rep_id)
         code = f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}d}"
         values = {
             "digest": _digest(self._tenant, code),
@@ -71,9 +70,7 @@ class ChatPeople(Repository):
         Raises:
             NotFoundError: There is no such rep.
         """
-        rep = await self._session.scalar(select(RepRow).where(RepRow.rep_id == binding.rep_id))
-        if rep is None:
-            raise NotFoundError("store.no_rep")
+        rep = await self._existing(binding.rep_id)
         values = {
             "platform": binding.platform,
             "user_id": binding.user_id,
@@ -83,7 +80,7 @@ class ChatPeople(Repository):
             "created_at": self._now(),
         }
         await self._upsert(ChatBindingRow, ["platform", "user_id"], values)
-        return Rep(rep_id=rep.rep_id, name=rep.name, team_id=rep.team_id)
+        return rep
 
     async def of(self, platform: str, user_id: str) -> Binding | None:
         """Return who a sender is, or None."""
@@ -102,6 +99,12 @@ class ChatPeople(Repository):
         """Forget a sender; False if nobody was bound."""
         mine = (ChatBindingRow.platform == platform, ChatBindingRow.user_id == user_id)
         return await self._changed(delete(ChatBindingRow).where(*mine)) > 0
+
+    async def _existing(self, rep_id: str) -> Rep:
+        rep = await People(self._scope).rep(rep_id)
+        if rep is None:
+            raise NotFoundError("store.no_rep")
+        return rep
 
 
 def _binding(row: ChatBindingRow) -> Binding:

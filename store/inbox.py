@@ -8,11 +8,9 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from domain.errors import MissingError
 from store.ids import new_id
 from store.jobs import Job, Jobs, Priority
-from store.scope import Repository, Scope
-from store.sealing import Sealer
+from store.sealed import SealedRepository
 from store.tables import InboxRow
 
 ANSWER_MESSAGE = "answer_message"
@@ -21,12 +19,8 @@ ANSWER_MESSAGE = "answer_message"
 _MOST_TRIES = 4
 
 
-class Inbox(Repository):
+class Inbox(SealedRepository):
     """The inbox of one tenant. Messages are sealed: they hold the right to answer in somebody's chat."""
-
-    def __init__(self, scope: Scope, sealer: Sealer | None) -> None:
-        super().__init__(scope)
-        self._sealer = sealer
 
     async def receive(
         self, *, channel: str, account_id: str, dedupe_keys: Sequence[str], thread_key: str, payload: Mapping[str, Any]
@@ -82,8 +76,3 @@ class Inbox(Repository):
 
     def _sealed(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         return {"sealed": self._key().seal(json.dumps(payload, ensure_ascii=False))}
-
-    def _key(self) -> Sealer:
-        if self._sealer is None:
-            raise MissingError("store.no_sealer")
-        return self._sealer

@@ -12,12 +12,11 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, update
 
-from domain.errors import MissingError, NotFoundError
+from domain.errors import NotFoundError
 from store.canonical import compact
 from store.ids import new_id
 from store.jobs import Jobs
-from store.scope import Repository, Scope
-from store.sealing import Sealer
+from store.sealed import SealedRepository
 from store.tables import WebhookDeliveryRow, WebhookRow
 
 DELIVER_WEBHOOK = "deliver_webhook"
@@ -77,12 +76,8 @@ class Delivery:
     delivered_at: datetime | None
 
 
-class Webhooks(Repository):
+class Webhooks(SealedRepository):
     """The webhooks of one tenant."""
-
-    def __init__(self, scope: Scope, sealer: Sealer | None) -> None:
-        super().__init__(scope)
-        self._sealer = sealer
 
     async def subscribe(self, url: str, *, events: frozenset[WebhookEvent], description: str = "") -> NewWebhook:
         """Add a subscription; its secret is returned here and never again."""
@@ -93,7 +88,7 @@ class Webhooks(Repository):
             "url": url,
             "events": sorted(events),
             "description": description,
-            "secret": self._given().seal(secret),
+            "secret": self._key().seal(secret),
             "previous_secret": None,
             "previous_until": None,
             "disabled_at": None,
@@ -134,7 +129,7 @@ class Webhooks(Repository):
         row = await self._row(webhook_id)
         secret = _new_secret()
         values = {
-            "secret": self._given().seal(secret),
+            "secret": self._key().seal(secret),
             "previous_secret": row.secret,
             "previous_until": self._now() + OVERLAP,
         }
@@ -151,7 +146,7 @@ class Webhooks(Repository):
         sealed = [row.secret]
         if row.previous_secret and row.previous_until and self._now() < row.previous_until:
             sealed.append(row.previous_secret)
-        return [self._given().open(each) for each in sealed]
+        return [self._key().open(each) for each in sealed]
 
     async def emit(self, event: WebhookEvent, data: Mapping[str, Any]) -> int:
         """Write an event for everybody who subscribed to it, and queue its deliveries; say to how many.
@@ -237,11 +232,6 @@ class Webhooks(Repository):
 
     async def _set(self, webhook_id: str, values: Mapping[str, Any]) -> None:
         await self._session.execute(update(WebhookRow).where(WebhookRow.webhook_id == webhook_id).values(values))
-
-    def _given(self) -> Sealer:
-        if self._sealer is None:
-            raise MissingError("store.no_sealer")
-        return self._sealer
 
 
 _UNTRIED = {"attempts": 0, "last_status": None, "last_error": None, "delivered_at": None}

@@ -196,7 +196,7 @@ async def tell_chat_failure(work: Work, job: Job, lang: str = "zh") -> None:
 def _shown(said: Said) -> dict[str, Any]:
     return {
         "text": said.text,
-        "state": said.state.value,
+        "state": State.FINISHED.value,
         "card": dump(said.card) if said.card else None,
         "replaces": said.replaces,
         "decision_id": said.decision_id,

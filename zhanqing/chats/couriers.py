@@ -18,10 +18,10 @@ from store.chat_answers import ChatAnswer
 from store.work import Store
 from wire.documents import read
 from zhanqing.chats.intake import sender_of
+from zhanqing.worker.runs import INTERNAL
 
 log = structlog.get_logger(__name__)
 
-INTERNAL = "zhanqing.internal"
 _LONGEST_WAIT_S = 60.0
 _ANSWER_LIFE, _PUSH_LIFE = timedelta(hours=1), timedelta(days=1)
 """How long an answer, or a push, is worth being tried again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from bots.outgoing import Card, State
+from bots.outgoing import Card
 from store.work import Work
 
 Effect = Callable[[Work], Awaitable[None]]
@@ -25,5 +25,4 @@ class Said:
     card: Card | None = None
     replaces: bool = False
     decision_id: str | None = None
-    state: State = State.FINISHED
     effect: Effect | None = None

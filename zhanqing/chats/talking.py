@@ -17,7 +17,7 @@ from domain.suggestions import Envelope, VerifiedSentence
 from store.webhooks import WebhookEvent
 from store.work import Store, Work
 from zhanqing.chats.saying import Effect, Said
-from zhanqing.chats.visitors import Meant, Visitor, conversations_of, lexicon_of, meant
+from zhanqing.chats.visitors import Meant, Visitor, conversations_of, meant
 from zhanqing.chats.words import chat_line
 
 MOST_CHARACTERS = 4000
@@ -64,7 +64,7 @@ class Talker:
     async def _asked(self, visitor: Visitor, message: InboundMessage, customer: Account | None, show: Show) -> Said:
         async with self._store.read(visitor.tenant) as work:
             conversations = await conversations_of(work, visitor, customer)
-            lexicon = await lexicon_of(work)
+            lexicon = await work.lexicons.all()
         line = _without_name(message.text.strip(), customer)
         # Who replies to our own answer with 为什么 1 quotes it; what they ask stands in their own words.
         quoted = "" if read_step(line).kind in (StepKind.WHY, StepKind.HELP) else message.quoted

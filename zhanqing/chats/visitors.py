@@ -9,7 +9,6 @@ from agent.customers import customers_named, stranger_named
 from bots.inbound import InboundMessage
 from domain.accounts import Account
 from domain.conversation import Transcript
-from domain.lexicon import Lexicon
 from store.chat_answers import ChatPlace
 from store.chat_people import Binding
 from store.chat_threads import ChatThread
@@ -88,11 +87,6 @@ async def conversations_of(work: Work, visitor: Visitor, account: Account | None
     mine = [one for one in page if one.rep_id in (None, visitor.rep.rep_id)][:_LATEST]
     found = [await work.conversations.get(one.conversation_id) for one in reversed(mine)]
     return tuple(one for one in found if one is not None)
-
-
-async def lexicon_of(work: Work) -> Lexicon:
-    """Return the tenant's own names."""
-    return await work.lexicons.all()
 
 
 async def _customers(work: Work, rep: Rep) -> Sequence[Account]:
