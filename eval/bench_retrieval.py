@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.cases import Passage
-from eval.retrieval import own_cases
+from eval.retrieval import OWN, cases_of
 from language.encoder import Encoder, Prefix
 from language.sentences import clauses
 from retrieval.facts import number_facts
@@ -94,7 +94,7 @@ def make_corpus(size: int, queries: int, encoder: Encoder, *, is_encoded: bool =
     """Make passages and queries, the same for the same numbers."""
     pick = random.Random(_SEED)  # noqa: S311  # a benchmark, no secret
     columns = ("customer_question", "background", "blocker", "talk_track", "result", "turning_point")
-    spans = [span.text for case in own_cases() for column in columns for span in clauses(getattr(case, column))]
+    spans = [span.text for case in cases_of(OWN) for column in columns for span in clauses(getattr(case, column))]
     pieces = sorted(set(spans))
     drawn = [pick.sample(range(len(pieces)), 4) for _ in range(size)]
     texts = ["，".join(pieces[place] for place in places) + "。" for places in drawn]

@@ -1,4 +1,4 @@
-"""Fit the fusion weights on the development half of our own queries: `python -m eval.fit_fusion`.
+"""Fit the fusion weights on the development halves of both query sets: `python -m eval.fit_fusion`.
 
 Each query is a choice among all cases; the weights maximise the likelihood of the right one (softmax over the
 weighed features) under a small quadratic penalty, and none may be negative. Printed, rounded, and written by
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.retrieval import index_cases, own_cases, own_queries
+from eval.retrieval import FACTS, OWN, QuerySet, cases_of, index_cases, queries_of
 from retrieval.fusion import FEATURES, default_weights, features
 from retrieval.query import read_query
 
@@ -26,11 +26,11 @@ _EVERY_CASE = 10_000
 Matrix = NDArray[np.float64]
 
 
-def dev_features(encoder: Encoder) -> tuple[list[Matrix], list[int]]:
+def dev_features(encoder: Encoder, asked_of: QuerySet) -> tuple[list[Matrix], list[int]]:
     """Return each development query's features, (cases, features), and the row of the right case."""
-    index = index_cases(own_cases(), encoder)
+    index = index_cases(cases_of(asked_of), encoder)
     matrices, right = [], []
-    for asked in own_queries():
+    for asked in queries_of(asked_of):
         if asked.half == "dev":
             query = read_query(asked.text, encoder)
             candidates = index.candidates(query, limit=_EVERY_CASE, facets={})
@@ -66,7 +66,10 @@ def main() -> None:
     """Print the weights in the form of `retrieval/fusion.toml`."""
     from zhanqing.bootstrap import build
 
-    matrices, right = dev_features(build().encoder)
+    encoder = build().encoder
+    matrices, right = dev_features(encoder, OWN)
+    more, more_right = dev_features(encoder, FACTS)
+    matrices, right = matrices + more, right + more_right
     for name, weight in fit(matrices, right).items():
         sys.stdout.write(f"{name} = {weight:.2f}\n")
 

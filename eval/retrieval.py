@@ -3,6 +3,9 @@
 Our queries are shaped like those held back by whoever judges: typed on a phone, in the customer's words, as a
 recogniser writes them, in English, by facets, in several parts, with near-duplicate cases beside the right one.
 Weights were fitted on their `dev` half; figures named `test_` are on families that took no part.
+
+The second set, `facts_`, is made of pairs of cases that tell one story and differ in one fact (trade, size, weeks,
+outcome, budget, competitor, stage, region, product, percent, count, role); each query words that fact its own way.
 """
 
 from __future__ import annotations
@@ -43,6 +46,24 @@ CHANNELS: Mapping[str, tuple[str, ...]] = {
 """What each column of the table may use; weights are the same in all."""
 
 _EVERY_CASE = 10_000
+_SETS = files("eval") / "sets" / "retrieval"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuerySet:
+    """Queries and the cases that are written for them; the sample cases are always among those searched.
+
+    Attributes:
+        prefix: Of its figures' names.
+    """
+
+    prefix: str
+    cases: str
+    queries: str
+
+
+OWN = QuerySet(prefix="", cases="cases.jsonl", queries="queries.jsonl")
+FACTS = QuerySet(prefix="facts_", cases="fact_cases.jsonl", queries="fact_queries.jsonl")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,37 +89,40 @@ class Outcome:
 
 def run(data: Path, *, half: str, parts: Parts) -> EvalResult:
     """Measure on our own queries and, where `data` has them, on the public sets' `half`."""
-    outcomes = rank_queries(parts.search_encoder)
-    figures = [figure for name in HALVES for figure in _half_figures(name, outcomes)]
-    rows = tuple(_row(outcome) for outcome in outcomes)
+    figures: list[Figure] = []
+    rows: list[Mapping[str, object]] = []
+    for asked in (OWN, FACTS):
+        outcomes = rank_queries(parts.search_encoder, asked)
+        figures += [figure for name in HALVES for figure in _half_figures(name, outcomes, asked.prefix)]
+        rows += [_row(outcome) for outcome in outcomes]
     figures += public_figures(data, half, parts.search_encoder)
-    return EvalResult(suite=SUITE, data=f"own queries and {half} public sets", figures=tuple(figures), rows=rows)
+    return EvalResult(suite=SUITE, data=f"own queries and {half} public sets", figures=tuple(figures), rows=tuple(rows))
 
 
 @cache
-def own_cases() -> tuple[WarCase, ...]:
-    """Return the sample cases and the ones written for evaluation only."""
-    texts = (files("examples") / "cases.jsonl", files("eval") / "sets" / "retrieval" / "cases.jsonl")
+def cases_of(asked: QuerySet) -> tuple[WarCase, ...]:
+    """Return the sample cases and the ones written for the set."""
+    texts = (files("examples") / "cases.jsonl", _SETS / asked.cases)
     lines = [line for text in texts for line in text.read_text(encoding="utf-8").splitlines()]
     return tuple(read(WarCase, json.loads(line), what="case") for line in lines)
 
 
 @cache
-def own_queries() -> tuple[CaseQuery, ...]:
+def queries_of(asked: QuerySet) -> tuple[CaseQuery, ...]:
     """Return every query of both halves."""
-    text = (files("eval") / "sets" / "retrieval" / "queries.jsonl").read_text(encoding="utf-8")
+    text = (_SETS / asked.queries).read_text(encoding="utf-8")
     return tuple(CaseQuery(**json.loads(line)) for line in text.splitlines())
 
 
-def rank_queries(encoder: Encoder) -> list[Outcome]:
+def rank_queries(encoder: Encoder, asked_of: QuerySet) -> list[Outcome]:
     """Rank all cases for every query, by each channel alone and by all together."""
-    index = index_cases(own_cases(), encoder)
+    index = index_cases(cases_of(asked_of), encoder)
     weights = {
         channel: np.asarray([default_weights()[name] if name in used else 0.0 for name in FEATURES])
         for channel, used in CHANNELS.items()
     }
     outcomes = []
-    for asked in own_queries():
+    for asked in queries_of(asked_of):
         query = read_query(asked.text, encoder)
         candidates = index.candidates(query, limit=_EVERY_CASE, facets={})
         matrix = features(candidates, query.facts, weights=default_weights())
@@ -125,8 +149,9 @@ def index_cases(cases: Sequence[WarCase], encoder: Encoder) -> MemoryIndex:
     return index
 
 
-def _half_figures(half: str, outcomes: Sequence[Outcome]) -> list[Figure]:
+def _half_figures(half: str, outcomes: Sequence[Outcome], prefix: str) -> list[Figure]:
     chosen = [outcome for outcome in outcomes if outcome.query.half == half]
+    half = prefix + half
     figures = []
     for channel in CHANNELS:
         figures += _channel_figures(f"{half}_{channel}", chosen, channel)
