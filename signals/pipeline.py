@@ -15,6 +15,7 @@ from domain.conversation import Transcript, Turn
 from domain.errors import IntegrityError, MissingError
 from domain.lexicon import Lexicon
 from domain.signals import Intent, Signal, SignalKind
+from signals.opinions import reconciled
 
 CONTEXT_TURNS = 2
 """How many earlier turns a turn is read with."""
@@ -152,7 +153,7 @@ class SignalDetector:
         found = [signal for detector in self._detectors for signal in detector.detect(reading)]
         for signal in found:
             _check(signal, places, reading.turns)
-        found = _settled(found)
+        found = _settled(reconciled(found))
         found.sort(key=lambda s: (places[s.turn_id], s.start, s.end, s.kind, s.label, s.extractor))
         return tuple(replace(signal, id=f"s{number:03d}") for number, signal in enumerate(found, start=1))
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from retrieval.index import PassageIndex
     from retrieval.rerankers import Reranker
     from retrieval.search import CaseSearch, IndexFactory
+    from signals.llm_extractor import Chat
     from signals.pipeline import Detector, SignalDetector
     from speech.live import LiveTranscriber
     from speech.recognizer import Recognizer
@@ -133,6 +134,27 @@ class Parts:
         return SignalDetector(build_detectors(emotion=self.settings.signals.emotion), encoder=self.encoder)
 
     @cached_property
+    def analyst(self) -> SignalDetector:
+        """What reads whole conversations: the detector, with a model's second opinion where the settings want it.
+
+        Answers and drills do not wait for that.
+        """
+        from signals.llm_extractor import LlmExtractor
+        from signals.pipeline import SignalDetector
+
+        chosen, chat = self.settings.signals, self._extraction_chat()
+        if chat is None:
+            return self.detector
+        second = LlmExtractor(chat, budget_s=chosen.llm_budget_s)
+        return SignalDetector([*build_detectors(emotion=chosen.emotion), second], encoder=self.encoder)
+
+    def _extraction_chat(self) -> Chat | None:
+        from agent.extraction_chat import ExtractionChat
+
+        endpoint = self._chat_endpoint() if self.settings.signals.llm else None
+        return ExtractionChat(endpoint) if endpoint else None
+
+    @cached_property
     def search(self) -> CaseSearch:
         """Search over published war cases and documents, as the settings choose it."""
         from retrieval.search import CaseSearch
@@ -210,7 +232,7 @@ class Parts:
         """Recordings and transcripts to reports."""
         from agent.calls import CallCoach
 
-        return CallCoach(self.store, self.coach, self.detector, transcriber=lambda: self.transcriber)
+        return CallCoach(self.store, self.coach, self.analyst, transcriber=lambda: self.transcriber)
 
     @cached_property
     def drills(self) -> DrillCoach:

@@ -218,7 +218,7 @@ def _runner(parts: Parts) -> JobRunner:
 
     return JobRunner(
         parts.store,
-        job_handlers(lambda: parts.calls, lambda: parts.detector, WebhookUrls(), push_rules(parts)),
+        job_handlers(lambda: parts.calls, lambda: parts.analyst, WebhookUrls(), push_rules(parts)),
         owner=f"{socket.gethostname()}:{os.getpid()}",
         on_failure=tell_failure,
         delays={DELIVER_WEBHOOK: WebhookSchedule()},

@@ -104,6 +104,11 @@ class SignalsSettings(_Group):
     """What is noticed in conversations."""
 
     emotion: bool = Field(default=True, description="Emotion cues; false turns them off everywhere.")
+    llm: bool = Field(
+        default=False,
+        description="The model of llm.base_url may add or overrule intents and rep acts of analysed conversations.",
+    )
+    llm_budget_s: float = Field(default=60.0, gt=0, description="Longest time for that model on one conversation.")
 
 
 class SearchSettings(_Group):

@@ -57,7 +57,7 @@ def analyze_document(parts: Parts, document: Any, lexicon: Lexicon) -> Analysis:
     from wire.documents import read_transcript
 
     transcript = read_transcript(document)
-    signals = parts.detector.detect(transcript, lexicon=lexicon)
+    signals = parts.analyst.detect(transcript, lexicon=lexicon)
     return Analysis(conversation_id=transcript.id, signals=signals, metrics=measure(transcript, signals))
 
 
