@@ -16,6 +16,7 @@ from api.console import calls as console_calls
 from api.console import cases as console_cases
 from api.console import oidc, signing_in
 from api.console import operations as console_operations
+from api.console import team as console_team
 from api.console.answers import problem_page
 from api.errors import OPENAI_PATHS, Problem, install_error_handlers
 from api.parts import ApiParts
@@ -69,6 +70,7 @@ ROUTERS = (
     signing_in.router,
     oidc.router,
     console_calls.router,
+    console_team.router,
     console_cases.router,
     console_advice.router,
     console_operations.router,

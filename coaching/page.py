@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache, partial
 from importlib.resources import files
@@ -27,11 +28,19 @@ LANES: tuple[tuple[str, tuple[SignalKind, ...], str], ...] = (
 )
 
 
-def render_html(report: Report, *, lang: str = "zh") -> str:
-    """Render the report; every claim shows its citations, every picture its text alternative."""
+Listen = Callable[[str, int], str]
+"""The address that plays a turn, by its id, from a moment in ms."""
+
+
+def render_html(report: Report, *, lang: str = "zh", listen: Listen | None = None) -> str:
+    """Render the report; every claim shows its citations, every picture its text alternative.
+
+    Args:
+        listen: Where each moment can be heard, if the reader has the recording at hand.
+    """
     say = speaker_of(lang)
     values = _values(report, say, lang)
-    return template("page.html.j2", lang).render(report=report, say=say, view=view, **values)
+    return template("page.html.j2", lang).render(report=report, say=say, view=view, listen=listen, **values)
 
 
 @cache

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
+
+from pydantic import StringConstraints
 
 from api.byte_ranges import file_response
-from api.console.answers import page, report_page
-from api.console.signed import SignedIn, User_, frame_of
+from api.consenting import record_consent
+from api.console.answers import go_to, page, report_page
+from api.console.signed import SignedIn, User_, UserForm, frame_of
 from api.pages import Cursors, moment_and_id
 from api.parts import parts_of
 from api.rights import refuse_unseen, sees, visible_reps
+from coaching.documents import read_report
+from coaching.page import Listen, render_html
 from domain.errors import NotFoundError
 from store.calls import Call, CallFilter
+from store.consents import ConsentRecord
 from store.work import Work
 
 router = APIRouter(prefix="/console/calls", include_in_schema=False)
 
 PAGE = 30
+MOST_MS = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,23 +63,46 @@ async def list_calls(
 
 
 @router.get("/{call_id}")
-async def show_call(request: Request, who: User_, call_id: str) -> Response:
-    """Show a call: its recording and its report, or where it stands."""
+async def show_call(
+    request: Request,
+    who: User_,
+    call_id: str,
+    turn: Annotated[str, Query(max_length=200)] = "",
+    at: Annotated[int | None, Query(ge=0, le=MOST_MS)] = None,
+) -> Response:
+    """Show a call: its recording, playing from a moment if one was chosen, and its report; or where it stands."""
     call = await _seen(request, who, call_id)
     async with parts_of(request).store.read(who.caller.tenant) as work:
         view = await _view(work, call)
-    return page("call", frame_of(request, who, section="calls"), call=view)
+    from_s = None if at is None else at / 1000
+    return page("call", frame_of(request, who, section="calls"), call=view, turn=turn, from_s=from_s)
+
+
+@router.post("/{call_id}/consent")
+async def consent(
+    request: Request, who: UserForm, call_id: str, reference: Annotated[str, Form(max_length=200), StringConstraints(strip_whitespace=True, min_length=1)]
+) -> Response:
+    """Put the customer's consent on record; the call is listened to now."""
+    call = await _seen(request, who, call_id)
+    store = parts_of(request).store
+    subject = call.details.account_id or call_id
+    record = ConsentRecord(reference=reference, subject=subject, granted_at=store.clock())
+    async with store.begin(who.caller.tenant) as work:
+        await record_consent(work, record, [call_id])
+    return go_to(f"/console/calls/{quote(call_id, safe='')}")
 
 
 @router.get("/{call_id}/report")
 async def show_report(request: Request, who: User_, call_id: str) -> Response:
-    """Return the report's own page."""
-    await _seen(request, who, call_id)
+    """Return the report's own page, in the reader's language, with each moment one press away from its sound."""
+    call = await _seen(request, who, call_id)
     async with parts_of(request).store.read(who.caller.tenant) as work:
         report = await work.signals.report(call_id)
     if report is None:
         raise NotFoundError("store.no_call")
-    return report_page(report.html)
+    lang, listen = frame_of(request, who).lang, _listen(call) if call.blob_hash else None
+    shown = await asyncio.to_thread(lambda: render_html(read_report(report.document), lang=lang, listen=listen))
+    return report_page(shown)
 
 
 @router.get("/{call_id}/audio")
@@ -84,6 +116,12 @@ async def play(request: Request, who: User_, call_id: str) -> Response:
         blob = await work.blobs.get(call.blob_hash)
     media_type = blob.media_type if blob else "application/octet-stream"
     return file_response(path, request, media_type=media_type, etag=call.blob_hash)
+
+
+def _listen(call: Call) -> Listen:
+    """Where a moment is heard: the call's own page, its player set to the moment and its report open at the turn."""
+    page_of = f"/console/calls/{quote(call.call_id, safe='')}"
+    return lambda turn_id, ms: f"{page_of}?turn={quote(turn_id, safe='')}&at={ms}#player"
 
 
 async def _seen(request: Request, who: SignedIn, call_id: str) -> Call:

@@ -9,14 +9,14 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from api.callers import SECURED, Admin, Caller, Reader, Writer
+from api.consenting import record_consent
 from api.documents import Body, ConsentBody, Page, answer
 from api.errors import documented
 from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit
 from api.parts import parts_of
 from api.rights import refuse_unseen, sees
-from domain.conversation import ConsentStatus
-from domain.errors import DeniedError, InputError, NotFoundError
+from domain.errors import InputError, NotFoundError
 from store.chat_memory import wipe_traces
 from store.consents import ConsentRecord
 from store.webhooks import WebhookEvent
@@ -39,10 +39,7 @@ async def put_consent(request: Request, caller: Writer, body: ConsentBody) -> JS
     )
     await _refuse_unseen_calls(request, caller, body.call_ids)
     async with store.begin(caller.tenant) as work:
-        stored = await work.consents.put(record)
-        if stored.consent.status is not ConsentStatus.GRANTED:
-            raise DeniedError("api.consent_withdrawn")
-        released = await work.calls.release(body.reference, body.call_ids)
+        stored, released = await record_consent(work, record, body.call_ids)
     return answer({**dump(stored), "released_calls": released}, status=201)
 
 

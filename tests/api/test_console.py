@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from api.app import ROUTERS, create_app
 from api.console.answers import inside
 from api.console.cases import pieces
 from api.testing import QuotingCoach, TestParts, client_of
+from coaching.documents import report_document
+from coaching.testing import SIGNALS, report
 from console.pages import SECTIONS
 from domain.cases import CASE_COLUMNS, CaseStatus, Outcome, WarCase
 from domain.messages import catalogue
@@ -319,6 +322,58 @@ class TestPages:
         marked = [re.findall(r"<mark>(.*?)</mark>", (await browser.get(link)).text) for link in links]
         assert marked == [[claim.text] for claim in envelope.suggestions[0].claims]
 
+    async def test_a_consent_put_on_record_sets_the_call_going(
+        self, browser: httpx.AsyncClient, calls: dict[str, str], api_store: Store
+    ) -> None:
+        await sign_in(browser, "lead@acme.cn")
+        path = f"/console/calls/{calls['r1']}"
+        assert 'name="reference"' in (await browser.get(path)).text
+        data = {"csrf": await csrf_of(browser), "reference": "  "}
+        assert (await browser.post(f"{path}/consent", data=data)).status_code == 422
+        answered = await browser.post(f"{path}/consent", data={**data, "reference": " 合同第 9 条 "})
+        assert (answered.status_code, answered.headers["location"]) == (303, path)
+        async with api_store.read("acme") as work:
+            call = await work.calls.existing(calls["r1"])
+            record = await work.consents.get("合同第 9 条")
+        assert call.status is CallStatus.QUEUED and call.details.consent_reference == "合同第 9 条"
+        assert record is not None and record.subject == calls["r1"]
+        assert (await browser.post(f"/console/calls/{calls['r3']}/consent", data=data)).status_code in (404, 422)
+
+    async def test_a_consent_is_not_recorded_for_calls_that_one_does_not_see(
+        self, browser: httpx.AsyncClient, calls: dict[str, str], api_store: Store
+    ) -> None:
+        await sign_in(browser, "wang@acme.cn")
+        data = {"csrf": await csrf_of(browser), "reference": "C-1"}
+        assert (await browser.post(f"/console/calls/{calls['r3']}/consent", data=data)).status_code == 404
+        async with api_store.read("acme") as work:
+            assert await work.consents.get("C-1") is None
+
+    async def test_a_moment_of_the_report_leads_to_its_sound(
+        self, browser: httpx.AsyncClient, calls: dict[str, str], api_store: Store
+    ) -> None:
+        call_id = calls["r1"]
+        await _report_on(api_store, call_id)
+        await sign_in(browser, "boss@acme.cn")
+        report = (await browser.get(f"/console/calls/{call_id}/report")).text
+        address = f"/console/calls/{call_id}?turn=t001&amp;at=61500#player"
+        assert f'href="{address}"' in report
+        page = (await browser.get(address.replace("&amp;", "&"))).text
+        assert f'src="/console/calls/{call_id}/audio#t=61.5"' in page
+        assert (await browser.get(f"/console/calls/{call_id}?at=-1")).status_code == 422
+
+    @pytest.mark.parametrize(
+        ("login", "seen"), [("wang@acme.cn", {"王晓"}), ("lead@acme.cn", {"王晓"}), ("boss@acme.cn", {"王晓", "韩梅"})]
+    )
+    async def test_the_team_page_shows_those_whose_calls_one_may_see(
+        self, browser: httpx.AsyncClient, api_store: Store, login: str, seen: set[str]
+    ) -> None:
+        for rep_id in ("r1", "r3"):
+            await _talk_of(api_store, rep_id)
+        await sign_in(browser, login)
+        assert "/console/team/digest?days=7" in (await browser.get("/console/team", params={"days": 7})).text
+        digest = (await browser.get("/console/team/digest", params={"days": 7})).text
+        assert {name for name in ("王晓", "李雷", "韩梅") if name in digest} == seen
+
     async def test_words_from_outside_are_text_never_markup(self, browser: httpx.AsyncClient, api_store: Store) -> None:
         hostile = '<script>alert("战")</script>'
         async with api_store.begin("acme") as work:
@@ -383,6 +438,23 @@ def test_every_line_that_a_template_names_exists() -> None:
         named |= set(re.findall(r"""\bsay\(["'](\w+)["'][,)]""", path.read_text(encoding="utf-8")))
     assert len(named) > 60
     assert named - set(catalogue("console")) == set()
+
+
+async def _report_on(store: Store, call_id: str) -> None:
+    made = report(SIGNALS)
+    said = (replace(made.transcript.turns[0], start_ms=61_500, end_ms=64_000), *made.transcript.turns[1:])
+    heard = replace(made.transcript, id=call_id, turns=said)
+    async with store.begin("acme") as work:
+        await work.conversations.put(heard)
+        await work.signals.put_report(call_id, document=report_document(replace(made, transcript=heard)), html="")
+
+
+async def _talk_of(store: Store, rep_id: str) -> None:
+    made = report(SIGNALS)
+    talk = replace(made.transcript, id=f"talk-{rep_id}", rep_id=rep_id, started_at=store.clock())
+    async with store.begin("acme") as work:
+        await work.conversations.put(talk)
+        await work.signals.put(talk.id, replace(made.analysis, conversation_id=talk.id))
 
 
 def _case(title: str) -> WarCase:

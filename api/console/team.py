@@ -1,0 +1,57 @@
+"""The team in the console: who needs help, which customers hesitate, and 15 minutes of coaching."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from agent.team_calls import calls_of, reps_heard
+from api.console.answers import page, report_page
+from api.console.signed import SignedIn, User_, frame_of
+from api.parts import parts_of
+from api.rights import visible_reps
+from coaching.digest import build_digest
+from coaching.team_page import render_team
+
+router = APIRouter(prefix="/console/team", include_in_schema=False)
+
+PERIODS = (7, 30, 90)
+Days = Annotated[int, Query(ge=1, le=3650)]
+
+
+@router.get("")
+async def show_team(request: Request, who: User_, days: Days = 30) -> Response:
+    """Show the digest of the last days within the console's frame."""
+    heard = bool(await _reps(request, who))
+    return page("team", frame_of(request, who, section="team"), days=days, periods=PERIODS, heard=heard)
+
+
+@router.get("/digest")
+async def show_digest(request: Request, who: User_, days: Days = 30) -> Response:
+    """Return the digest's own page, of those reps whose calls this person may see."""
+    store = parts_of(request).store
+    reps = await _reps(request, who)
+    calls = await calls_of(store, who.caller.tenant, reps, since=store.clock() - timedelta(days=days))
+    digest = await asyncio.to_thread(build_digest, calls)
+    names = await _names(request, who, reps)
+    lang = frame_of(request, who).lang
+    return report_page(await asyncio.to_thread(lambda: render_team(digest, names=names, lang=lang)))
+
+
+async def _reps(request: Request, who: SignedIn) -> Sequence[str]:
+    """The reps with a conversation on record whose work this person sees."""
+    store = parts_of(request).store
+    heard = await reps_heard(store, who.caller.tenant)
+    async with store.read(who.caller.tenant) as work:
+        visible = await visible_reps(work, who.caller)
+    return heard if visible is None else [rep_id for rep_id in heard if rep_id in visible]
+
+
+async def _names(request: Request, who: SignedIn, rep_ids: Sequence[str]) -> dict[str, str]:
+    async with parts_of(request).store.read(who.caller.tenant) as work:
+        found = [await work.people.rep(rep_id) for rep_id in rep_ids]
+    return {rep.rep_id: rep.name for rep in found if rep}
