@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
+from api.faults import in_words
 from domain.errors import (
     ConflictError,
     DeniedError,
@@ -137,11 +138,12 @@ async def _on_ours(request: Request, error: Exception) -> Response:
 
 async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # as registered
-    faults = [Fault(pointer=_pointer(fault["loc"]), detail=fault["msg"]) for fault in error.errors()]
+    lang = language_of(request)
+    faults = [Fault(pointer=_pointer(fault["loc"]), detail=in_words(fault, lang)) for fault in error.errors()]
     malformed = any(fault["type"] == "json_invalid" for fault in error.errors())
     status, code = (400, "api.malformed") if malformed else (422, "api.invalid")
     where = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults[:3])
-    detail = text(code, language_of(request), faults=where)
+    detail = text(code, lang, faults=where)
     return problem(request, status, code, detail, errors=faults)
 
 

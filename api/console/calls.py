@@ -9,7 +9,6 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Request, Response
-
 from pydantic import StringConstraints
 
 from api.byte_ranges import file_response
@@ -80,7 +79,10 @@ async def show_call(
 
 @router.post("/{call_id}/consent")
 async def consent(
-    request: Request, who: UserForm, call_id: str, reference: Annotated[str, Form(max_length=200), StringConstraints(strip_whitespace=True, min_length=1)]
+    request: Request,
+    who: UserForm,
+    call_id: str,
+    reference: Annotated[str, Form(max_length=200), StringConstraints(strip_whitespace=True, min_length=1)],
 ) -> Response:
     """Put the customer's consent on record; the call is listened to now."""
     call = await _seen(request, who, call_id)

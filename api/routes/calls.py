@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Form, Request, Response, UploadFile
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import ValidationError
 
@@ -30,7 +31,7 @@ from store.blobs import StoredFile
 from store.calls import Call, CallDetails, CallFilter
 from store.jobs import JobEvent
 from store.work import Store
-from wire.documents import dump_analysis, dump_transcript, first_fault
+from wire.documents import dump_analysis, dump_transcript
 
 router = APIRouter(prefix="/v1/calls", tags=["calls"], dependencies=SECURED, route_class=IdempotentRoute)
 
@@ -156,7 +157,9 @@ def _details(metadata: str, caller: Caller) -> CallDetails:
     try:
         given = CallMetadata.model_validate_json(metadata)
     except ValidationError as error:
-        raise InputError("api.invalid", faults=f"/metadata/{first_fault(error)}") from error
+        where = ("body", "metadata")
+        faults = [{**fault, "loc": (*where, *fault["loc"])} for fault in error.errors(include_input=False)]
+        raise RequestValidationError(faults) from error
     return call_details(given, caller)
 
 
