@@ -127,8 +127,13 @@ async def test_what_is_no_recording_is_refused_and_not_kept(
     assert (await client.get("/v1/calls")).json()["data"] == []
 
 
+async def test_metadata_that_is_no_json_is_malformed(client: httpx.AsyncClient, recording: bytes) -> None:
+    refused = await client.post("/v1/calls", files={"audio": recording}, data={"metadata": "not json"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "api.malformed")
+
+
 @pytest.mark.parametrize(
-    "metadata", ["not json", "[]", '{"roles": ["boss"]}', '{"unknown": 1}', '{"started_at": "2026-11-20T09:30:00"}']
+    "metadata", ["[]", '{"roles": ["boss"]}', '{"unknown": 1}', '{"started_at": "2026-11-20T09:30:00"}']
 )
 async def test_bad_metadata_is_refused(client: httpx.AsyncClient, recording: bytes, metadata: str) -> None:
     refused = await client.post("/v1/calls", files={"audio": recording}, data={"metadata": metadata})
