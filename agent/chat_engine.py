@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
+from agent.briefs import open_questions
 from agent.drafts import Draft, nothing
 from agent.engines import Drafted, Engine, Hear, Heard
 from agent.model_drafts import drafted
+from agent.model_outlines import has_matter, is_short
 from agent.model_replies import is_whole, read_part, read_reply, reply_schema
 from agent.model_sources import MOST_CHARACTERS, NumberedSources, numbered_sources
 from agent.tasks import Task
 from domain.errors import ModelError
-from domain.suggestions import AbstentionReason, PromptUse
+from domain.suggestions import AbstentionReason, PromptUse, SuggestionKind
 from language.pii import mask
 from prompts.registry import Prompt, PromptRegistry, RenderedPrompt, registry, render
 
@@ -32,6 +34,8 @@ log = structlog.get_logger(__name__)
 _FALLBACK_SHARE = 0.15
 """Share of the budget that is kept for the extractive engine."""
 _TOKENS_OUT = 1200
+_WITH_QUESTIONS = (SuggestionKind.BRIEF, SuggestionKind.FIRST_CALL, SuggestionKind.FOLLOW_UP)
+"""Kinds whose reader is told what to ask next; the questions are ours, from what the sources leave open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,7 @@ class ChatEngine:
     """`Engine` over a chat endpoint.
 
     Args:
-        fallback: Answers where the model does not, and kinds that have no prompt.
+        fallback: Answers where the model does not, kinds that have no prompt, and requests about nothing.
         prompts: The registered prompts.
     """
 
@@ -77,7 +81,7 @@ class ChatEngine:
         A sentence that was heard and left stays said: where the model fails after it, what it wrote so far stands.
         """
         kind = task.request.kind
-        if kind.value not in self._prompts.names():
+        if kind.value not in self._prompts.names() or not has_matter(task):
             return await self._fallback.draft(task)
         sources = numbered_sources(task, most_characters=self._endpoint.source_characters)
         writing = _Writing(task=task, prompt=self._prompts.find(kind.value), hear=hear, sources=sources)
@@ -140,6 +144,7 @@ class ChatEngine:
             temperature=0,
             timeout=self._endpoint.timeout_s,
             max_retries=self._endpoint.retries,
+            stream_chunk_timeout=None,  # the budget of the whole answer is ours; a slow reader says nothing for minutes
             stream_usage=True,
             extra_body=body | ({"response_format": _response_format()} if with_schema else {}),
         )
@@ -195,18 +200,22 @@ class _Writing:
         """Read the whole answer.
 
         Raises:
-            ModelError: There is none, or the stream broke before its end.
+            ModelError: There is none, the stream broke before its end, or a practice has too few lines.
         """
         if not self.has_ended and not is_whole(self.text):
             raise ModelError("agent.model_garbage")
         whole = drafted(read_reply(self.text), self.sources, self.task.request.kind)
+        if is_short(whole, self.task.request.kind):
+            raise ModelError("agent.model_garbage")
         if whole.suggestions or not self.has_left:
             self.draft = whole
 
     def drafted(self, engine: str) -> Drafted:
         """Return the draft with what wrote it."""
         use = PromptUse(name=self.prompt.name, version=self.prompt.version, sha256=self.prompt.sha256)
-        return Drafted(draft=self.draft, engine=engine, prompt=use, usage=self.usage)
+        missing = open_questions(self.task) if self.task.request.kind in _WITH_QUESTIONS else ()
+        draft = replace(self.draft, missing=missing)
+        return Drafted(draft=draft, engine=engine, prompt=use, usage=self.usage)
 
 
 def _response_format() -> dict[str, Any]:

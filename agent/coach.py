@@ -56,6 +56,7 @@ class Coach:
         engine: Engine | None = None,
     ) -> None:
         vectors = Vectors(encoder) if encoder else None
+        composer = ExtractiveEngine(vectors)
         self._store = store
         self._graph = build_graph(
             Parts(
@@ -63,7 +64,8 @@ class Coach:
                 search=search,
                 shelves=Shelves(store),
                 scorer=SupportScorer(vectors),
-                engine=engine or ExtractiveEngine(vectors),
+                engine=engine or composer,
+                fallback=None if engine is None or isinstance(engine, ExtractiveEngine) else composer,
                 detector=detector,
             )
         )

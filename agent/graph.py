@@ -60,7 +60,8 @@ def build_graph(parts: Parts) -> Graph:
         return {"drafted": await judging.draft(state["task"], parts, state["refused"], tell)}
 
     async def ground(state: State) -> dict[str, Any]:
-        return {"finished": await judging.ground(state["task"], state["drafted"], parts)}
+        drafted, finished = await judging.ground(state["task"], state["drafted"], parts)
+        return {"drafted": drafted, "finished": finished}
 
     async def record(state: State, writer: StreamWriter) -> dict[str, Any]:
         done = await recording.record(state["task"], state["drafted"], state["finished"], parts, redone=state["redone"])

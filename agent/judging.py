@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import structlog
 
 from agent.drafts import nothing
 from agent.engines import Drafted, Hear, Heard, rules_in_use
@@ -14,6 +16,8 @@ from agent.nodes import Parts
 from agent.tasks import Task
 from domain.sources import Citation, Source
 from domain.suggestions import AbstentionReason, Claim, StreamEvent, VerifiedSentence
+
+log = structlog.get_logger(__name__)
 
 Tell = Callable[[StreamEvent], None]
 """Passes an event on to whoever listens."""
@@ -31,14 +35,35 @@ async def draft(task: Task, parts: Parts, refused: AbstentionReason | None, tell
     return await parts.engine.draft(task, hear=hear)
 
 
-async def ground(task: Task, drafted: Drafted, parts: Parts) -> Finished:
-    """Hold every sentence against its sources as the store has them now."""
+async def ground(task: Task, drafted: Drafted, parts: Parts) -> tuple[Drafted, Finished]:
+    """Hold every sentence against its sources as the store has them now.
+
+    Where nothing stands of what a model wrote, the composer drafts instead: its draft is returned with what is left
+    of it, and what was dropped of the model's stays on record.
+    """
+    finished = await _finished(task, drafted, parts)
+    if parts.fallback is None or not drafted.draft.suggestions or _says_something(finished):
+        return drafted, finished
+    composed = await parts.fallback.draft(task)
+    instead = await _finished(task, composed, parts)
+    if not _says_something(instead):
+        return drafted, finished
+    log.warning("model.withheld", engine=drafted.engine, sentences=len(finished.dropped))
+    both = replace(instead, dropped=finished.dropped + instead.dropped, checks=finished.checks + instead.checks)
+    return replace(composed, notes=(*composed.notes, "withheld"), usage=drafted.usage), both
+
+
+async def _finished(task: Task, drafted: Drafted, parts: Parts) -> Finished:
     said = (sentence for one in drafted.draft.suggestions for sentence in one.sentences)
     sources = await _sources(task, (citation for sentence in said for citation in sentence.citations), parts)
     intents = [intent.value for intent in task.intents]
     return await asyncio.to_thread(
         finish, drafted.draft.suggestions, sources, _gate(task, parts), kind=task.request.kind, intents=intents
     )
+
+
+def _says_something(finished: Finished) -> bool:
+    return any(one.claims for one in finished.suggestions)
 
 
 @dataclass(slots=True, kw_only=True)

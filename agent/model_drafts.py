@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from agent.drafts import Draft, DraftSentence, DraftSuggestion, nothing
+from agent.model_outlines import OUTLINED, notes_of, outlined
 from agent.model_replies import ModelReply, ModelSentence, ModelSuggestion
 from agent.model_sources import NumberedSources
 from agent.replies import MOST_CHARACTERS, MOST_REPLIES
@@ -20,6 +21,11 @@ _STEPS: Mapping[SuggestionKind, tuple[str, str]] = {
 
 def drafted(reply: ModelReply, sources: NumberedSources, kind: SuggestionKind) -> Draft:
     """Return the draft of an answer. More of the same answer only adds to it, so that it can be read as it grows."""
+    if kind in OUTLINED:
+        sections = outlined(reply, sources, kind)
+        if reply.abstain or not sections:
+            return nothing(AbstentionReason.NO_EVIDENCE)
+        return Draft(suggestions=sections, notes=notes_of(sections, kind))
     read = (_suggestion(one, sources, kind) for one in reply.suggestions)
     suggestions = [one for one in read if one is not None]
     if kind is SuggestionKind.BRIEF:

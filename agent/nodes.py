@@ -33,7 +33,8 @@ class Parts:
 
     Attributes:
         detector: Finds intents, emotions, competitors; without one a task has no signals.
-        engine: Drafts; `fallback` is asked when it fails in time or form.
+        engine: Drafts.
+        fallback: Drafts where nothing that the engine wrote passes the gate; None where the engine is the composer.
     """
 
     store: Store
@@ -41,6 +42,7 @@ class Parts:
     shelves: Shelves
     scorer: SupportScorer
     engine: Engine
+    fallback: Engine | None = None
     detector: SignalDetector | None = None
 
 

@@ -22,7 +22,7 @@ from domain.suggestions import AbstentionReason
 from language.sentences import sentences
 
 TALK_LINES = 3
-_SPARE = 3
+SPARE = 3
 """Lines drafted beside the three, for those that the gate drops."""
 _MOST_RISKS = 3
 
@@ -36,7 +36,7 @@ def draft_practice(task: Task, vectors: Vectors | None) -> Draft:
     found = candidates_for(asked, vectors, [intent.value for intent in task.intents])
     chosen = choose(found)
     lines = [candidate.line for _, candidate in chosen]
-    spare = [(one.moves[0], one) for one in found if one.line not in lines][:_SPARE]
+    spare = [(one.moves[0], one) for one in found if one.line not in lines][:SPARE]
     if len(chosen) + len(spare) < TALK_LINES:
         return nothing(AbstentionReason.NO_EVIDENCE, missing=("facts",))
     risks = section("risks", risks_of(task), reason="risks", step="practice")

@@ -135,8 +135,11 @@ async def test_a_models_invention_is_withheld_and_recorded(
 ) -> None:
     with scripted_endpoint(Scene(says=answers_with(text, quoting))) as endpoint:
         envelope = await ask(chat(endpoint))
-    assert envelope.abstained
+    assert envelope.engine == "extractive"
+    assert text not in [claim.text for one in envelope.suggestions for claim in one.claims]
+    assert "13天" in envelope.suggestions[0].what
     assert [one.text for one in envelope.dropped] == [text]
+    assert any("没有通过来源核对，这次由抽取引擎" in note for note in envelope.notes)
 
 
 async def test_a_made_up_citation_is_withheld(ask: Callable[[Engine], Any]) -> None:
