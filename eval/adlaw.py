@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from domain.signals import Risk, Severity, Signal
 from eval.agreement import Counts, count, f1_figure, macro_f1_figure, overlap, precision_figure, recall_figure
 from eval.result import EvalResult, Figure, proportion
-from eval.written import DEV, TEST, WrittenRow, detected, written_rows
+from eval.written import TEST, WrittenRow, beside, detected, written_rows
 from signals.pipeline import TextEncoder
 from signals.risks import RiskDetector
 
@@ -22,16 +23,15 @@ _TOUCHING = 0.2
 def run(data: Path, *, half: str, parts: Any = None) -> EvalResult:
     """Measure on the written test half; the dev half is shown beside it. No public set has such labels."""
     encoder: TextEncoder | None = parts.encoder if parts is not None else None
-    figures = [*written_figures(TEST, encoder)]
-    figures += [replace(figure, name=f"dev_{figure.name}") for figure in written_figures(DEV, encoder)]
+    figures = beside(partial(written_figures, encoder=encoder), SUITE)
     if encoder is not None:
-        figures += [replace(figure, name=f"rules_only_{figure.name}") for figure in written_figures(TEST)]
+        figures += [replace(figure, name=f"rules_only_{figure.name}") for figure in written_figures(SUITE, TEST)]
     return EvalResult(suite=SUITE, data="written set (test)", figures=tuple(figures))
 
 
-def written_figures(half: str, encoder: TextEncoder | None = None) -> list[Figure]:
+def written_figures(suite: str, half: str, encoder: TextEncoder | None = None) -> list[Figure]:
     """Violations by label and place; an exempt or clean row with anything above a note is a false alarm."""
-    rows = [(row, _violations(row, encoder)) for row in written_rows(SUITE, half)]
+    rows = [(row, _violations(row, encoder)) for row in written_rows(suite, half)]
     counts = [count(found, _expected(row), _alike, least=_TOUCHING) for row, found in rows]
     by_label = {label: [_of_label(row, found, label) for row, found in rows] for label in Risk}
     exempt = [found for row, found in rows if any(e["exempt"] for e in row.expected)]

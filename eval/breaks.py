@@ -9,7 +9,7 @@ from typing import Any
 from domain.signals import LogicBreak, Signal
 from eval.agreement import Counts, count, f1_figure, macro_f1_figure
 from eval.result import EvalResult, Figure, proportion
-from eval.written import DEV, TEST, WrittenRow, detected, written_rows
+from eval.written import WrittenRow, beside, detected, written_rows
 from signals.logic_breaks import LogicBreakDetector
 
 SUITE = "breaks"
@@ -17,17 +17,12 @@ SUITE = "breaks"
 
 def run(data: Path, *, half: str, parts: Any = None) -> EvalResult:
     """Measure on the written test half; the dev half is shown beside it. No public set has such labels."""
-    figures = [*written_figures(TEST)]
-    figures += [
-        Figure(name=f"dev_{figure.name}", value=figure.value, n=figure.n, standard_error=figure.standard_error)
-        for figure in written_figures(DEV)
-    ]
-    return EvalResult(suite=SUITE, data="written set (test)", figures=tuple(figures))
+    return EvalResult(suite=SUITE, data="written set (test)", figures=tuple(beside(written_figures, SUITE)))
 
 
-def written_figures(half: str) -> list[Figure]:
+def written_figures(suite: str, half: str) -> list[Figure]:
     """A break counts where label and turn agree."""
-    rows = [(row, detected(row, [LogicBreakDetector()])) for row in written_rows(SUITE, half)]
+    rows = [(row, detected(row, [LogicBreakDetector()])) for row in written_rows(suite, half)]
     by_label = {label: [_of_label(row, found, label) for row, found in rows] for label in LogicBreak}
     clean = [found for row, found in rows if not row.expected]
     return [

@@ -12,7 +12,7 @@ from domain.lexicon import Lexicon, LexiconEntry, LexiconKind
 from domain.signals import Signal
 from eval.agreement import Counts, count, f1_figure, overlap, precision_figure, recall_figure
 from eval.result import EvalResult, Figure, proportion
-from eval.written import DEV, TEST, WrittenRow, detected, written_rows
+from eval.written import WrittenRow, beside, detected, written_rows
 from signals.competitors import CompetitorDetector
 from signals.pipeline import SignalDetector
 
@@ -24,14 +24,13 @@ _PUBLIC_ROWS = 1500
 
 def run(data: Path, *, half: str, parts: Any = None) -> EvalResult:
     """Measure on the written test half and, where `data` has them, on the public sets' `half`."""
-    figures = [*written_figures(TEST), *(_renamed(figure, "dev") for figure in written_figures(DEV))]
-    figures += _public_figures(data, half)
+    figures = [*beside(written_figures, SUITE), *_public_figures(data, half)]
     return EvalResult(suite=SUITE, data=f"written set (test) and {half} public sets", figures=tuple(figures))
 
 
-def written_figures(half: str) -> list[Figure]:
+def written_figures(suite: str, half: str) -> list[Figure]:
     """Figures of one half of the written set; mentions match by label (known) and place."""
-    rows = [(row, detected(row, [CompetitorDetector()])) for row in written_rows(SUITE, half)]
+    rows = [(row, detected(row, [CompetitorDetector()])) for row in written_rows(suite, half)]
 
     def counts(keep_found: Callable[[Signal], bool], keep: Callable[[Mapping[str, Any]], bool]) -> list[Counts]:
         return [_count(row, [s for s in found if keep_found(s)], [e for e in row.expected if keep(e)])
@@ -164,13 +163,3 @@ def _targets(folder: Path, half: str, lexicon: Lexicon) -> list[Figure]:
         for document in listed
     )
     return [proportion("cote_target_recall", hits, len(listed))]
-
-
-def _renamed(figure: Figure, half: str) -> Figure:
-    return Figure(
-        name=f"{half}_{figure.name}",
-        value=figure.value,
-        n=figure.n,
-        standard_error=figure.standard_error,
-        note=f"{half} half, seen during development",
-    )

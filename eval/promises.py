@@ -9,7 +9,7 @@ from typing import Any
 from domain.signals import Signal, SignalKind
 from eval.agreement import Counts, count, f1_figure, overlap, paired, precision_figure, recall_figure
 from eval.result import EvalResult, Figure, proportion
-from eval.written import DEV, TEST, WrittenRow, detected, written_rows
+from eval.written import WrittenRow, beside, detected, written_rows
 from signals.next_steps import NextStepDetector
 from signals.promises import PromiseDetector
 
@@ -19,17 +19,12 @@ _KINDS = (SignalKind.PROMISE, SignalKind.NEXT_STEP)
 
 def run(data: Path, *, half: str, parts: Any = None) -> EvalResult:
     """Measure on the written test half; the dev half is shown beside it. No public set has such labels."""
-    figures = [*written_figures(TEST)]
-    figures += [
-        Figure(name=f"dev_{figure.name}", value=figure.value, n=figure.n, standard_error=figure.standard_error)
-        for figure in written_figures(DEV)
-    ]
-    return EvalResult(suite=SUITE, data="written set (test)", figures=tuple(figures))
+    return EvalResult(suite=SUITE, data="written set (test)", figures=tuple(beside(written_figures, SUITE)))
 
 
-def written_figures(half: str) -> list[Figure]:
+def written_figures(suite: str, half: str) -> list[Figure]:
     """Spans match where shared ÷ longer ≥ 0.5 in the same turn; attributes are judged on matched pairs."""
-    rows = [(row, detected(row, [PromiseDetector(), NextStepDetector()])) for row in written_rows(SUITE, half)]
+    rows = [(row, detected(row, [PromiseDetector(), NextStepDetector()])) for row in written_rows(suite, half)]
     figures: list[Figure] = []
     for kind in _KINDS:
         counts = [_count(row, found, kind) for row, found in rows]

@@ -7,7 +7,8 @@ import pytest
 from eval.agreement import Counts, count, f1_figure, macro_f1_figure, overlap, precision_figure, recall_figure
 from eval.written import DEV, TEST, written_rows
 
-SUITES = ("competitors", "promises", "adlaw", "breaks", "questions", "leads")
+FRESH_SUITES = ("competitors_fresh", "promises_fresh", "adlaw_fresh", "breaks_fresh")
+SUITES = ("competitors", "promises", "adlaw", "breaks", "questions", "leads", *FRESH_SUITES)
 
 
 def test_overlap_is_shared_over_the_longer() -> None:
@@ -33,7 +34,7 @@ def test_nothing_expected_and_nothing_found_is_undefined() -> None:
 @pytest.mark.parametrize("suite", SUITES)
 def test_a_family_is_on_one_side_only_and_every_quote_stands_in_its_turn(suite: str) -> None:
     dev, test = written_rows(suite, DEV), written_rows(suite, TEST)
-    assert len(dev) + len(test) >= 100
+    assert len(dev) + len(test) >= (35 if suite in FRESH_SUITES else 100)
     assert {row.family for row in dev}.isdisjoint(row.family for row in test)
     for row in (*dev, *test):
         for expected in row.expected:
