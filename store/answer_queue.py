@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Integer, Select, Table, Update, bindparam, or_, select, update
 
 from store.chat_answers import ChatAnswer, answer_of
 from store.sealing import Sealer
 from store.tables import ChatAnswerRow
 from store.work import Store
+
+_row: Table = ChatAnswerRow.__table__  # type: ignore[assignment]  # declared as FromClause
 
 
 class AnswerQueue:
@@ -27,29 +30,26 @@ class AnswerQueue:
 
     async def has_due(self, channel: str, account_id: str) -> bool:
         """Whether there may be something to show; asked without taking any lock."""
-        row, now = ChatAnswerRow, self._store.clock()
-        mine = (row.channel == channel, row.account_id == account_id, row.is_open.is_(True), row.due_at <= now)
+        where = {"channel": channel, "account_id": account_id, "now": self._store.clock()}
         async with self._store.across_tenants(writes=False) as session:
-            return (
-                await session.scalar(select(row.answer_id).where(*mine, row.version > row.shown).limit(1)) is not None
-            )
+            return (await (await session.connection()).scalar(_any_due(), where)) is not None
 
     async def take(self, channel: str, account_id: str) -> ChatAnswer | None:
         """Take the next answer of a channel that has something new to show, in order within its conversation."""
+        return next(iter(await self.take_some(channel, account_id, limit=1)), None)
+
+    async def take_some(self, channel: str, account_id: str, *, limit: int) -> list[ChatAnswer]:
+        """Take the next answers of a channel, each the first of its conversation."""
         now = self._store.clock()
-        row = ChatAnswerRow
-        mine = (row.channel == channel, row.account_id == account_id, row.is_open.is_(True), row.due_at <= now)
-        free = or_(row.held_until.is_(None), row.held_until < now)
-        first = select(row).where(*mine, free, row.version > row.shown, _is_first()).order_by(row.order_key).limit(1)
+        where = {"channel": channel, "account_id": account_id, "now": now, "most": limit}
         async with self._store.across_tenants() as session:
-            found = await session.scalar(first.with_for_update(skip_locked=True))
-            if found is None:
-                return None
-            held = {"held_until": now + timedelta(seconds=self.hold_s), "fence": found.fence + 1}
-            key = (row.tenant_id == found.tenant_id, row.answer_id == found.answer_id)
-            await session.execute(update(row).where(*key).values(held))
-            again = (await session.scalars(select(row).where(*key))).one()
-            return answer_of(again, self._sealer)
+            connection = await session.connection()
+            rows = (await connection.execute(_next_due(), where)).all()
+            until = now + timedelta(seconds=self.hold_s)
+            taken = [{"tenant": row.tenant_id, "answer": row.answer_id, "until": until} for row in rows]
+            if taken:
+                await connection.execute(_held(), taken)
+        return [replace(answer_of(row, self._sealer), fence=row.fence + 1) for row in rows]
 
     async def hold(self, answer: ChatAnswer) -> None:
         """Hold on to an answer that is still being shown."""
@@ -60,10 +60,16 @@ class AnswerQueue:
 
     async def shown(self, answer: ChatAnswer, notes: Mapping[str, str]) -> None:
         """This version was shown; a finished answer is closed, and its right to answer forgotten."""
-        values: dict[str, Any] = {"shown": answer.version, "notes": dict(notes), "attempts": 0, "reason": None}
-        if answer.is_final:
-            values |= {"is_open": False, "reply_to": ""}
-        await self._end(answer, values)
+        await self.all_shown([(answer, notes)])
+
+    async def all_shown(self, answers: Sequence[tuple[ChatAnswer, Mapping[str, str]]]) -> None:
+        """The same for many at once."""
+        async with self._store.across_tenants() as session:
+            connection = await session.connection()
+            for is_final in (True, False):
+                chosen = [_seen(one, notes) for one, notes in answers if one.is_final is is_final]
+                if chosen:
+                    await connection.execute(_shown(is_final), chosen)
 
     async def failed(
         self, answer: ChatAnswer, reason: str, *, notes: Mapping[str, str], retry_in_s: float | None
@@ -87,13 +93,59 @@ def _holds(answer: ChatAnswer) -> tuple[ColumnElement[bool], ...]:
     return (row.tenant_id == answer.tenant, row.answer_id == answer.answer_id, row.fence == answer.fence)
 
 
+def _seen(answer: ChatAnswer, notes: Mapping[str, str]) -> dict[str, Any]:
+    known = {"tenant": answer.tenant, "answer": answer.answer_id, "held": answer.fence}
+    return {**known, "seen": answer.version, "noted": dict(notes)}
+
+
+# Made once: making a statement costs more than running it.
+
+
+@cache
+def _any_due() -> Select[Any]:
+    return select(_row.c.answer_id).where(*_due()).limit(1)
+
+
+@cache
+def _next_due() -> Select[Any]:
+    free = or_(_row.c.held_until.is_(None), _row.c.held_until < bindparam("now"))
+    chosen = select(_row).where(*_due(), free, _is_first()).order_by(_row.c.order_key)
+    return chosen.limit(bindparam("most", type_=Integer)).with_for_update(skip_locked=True, of=_row)
+
+
+@cache
+def _held() -> Update:
+    taken = (_row.c.tenant_id == bindparam("tenant"), _row.c.answer_id == bindparam("answer"))
+    return update(_row).where(*taken).values(held_until=bindparam("until"), fence=_row.c.fence + 1)
+
+
+@cache
+def _shown(is_final: bool) -> Update:
+    held = (_row.c.tenant_id == bindparam("tenant"), _row.c.answer_id == bindparam("answer"))
+    values: dict[str, Any] = {
+        "shown": bindparam("seen"),
+        "notes": bindparam("noted", type_=_row.c.notes.type),
+        "attempts": 0,
+        "reason": None,
+    }
+    if is_final:
+        values |= {"is_open": False, "reply_to": ""}
+    return update(_row).where(*held, _row.c.fence == bindparam("held")).values({**values, "held_until": None})
+
+
+def _due() -> tuple[ColumnElement[bool], ...]:
+    """Answers of an account that have something new to show by now."""
+    mine = (_row.c.channel == bindparam("channel"), _row.c.account_id == bindparam("account_id"))
+    return (*mine, _row.c.is_open.is_(True), _row.c.due_at <= bindparam("now"), _row.c.version > _row.c.shown)
+
+
 def _is_first() -> ColumnElement[bool]:
     """No earlier answer of the conversation is still on its way."""
-    row, earlier = ChatAnswerRow, aliased(ChatAnswerRow)
-    before = select(earlier.answer_id).where(
-        earlier.tenant_id == row.tenant_id,
-        earlier.thread_key == row.thread_key,
-        earlier.is_open.is_(True),
-        earlier.order_key < row.order_key,
+    earlier = _row.alias()
+    before = select(earlier.c.answer_id).where(
+        earlier.c.tenant_id == _row.c.tenant_id,
+        earlier.c.thread_key == _row.c.thread_key,
+        earlier.c.is_open.is_(True),
+        earlier.c.order_key < _row.c.order_key,
     )
     return ~before.exists()

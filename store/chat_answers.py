@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 
 from store.ids import new_id
 from store.sealed import SealedRepository
@@ -72,36 +72,46 @@ class ChatAnswer:
 FINAL = ("finished", "failed")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """An answer that begins.
+
+    Attributes:
+        delay_s: Until then nothing of it is shown, unless something is written sooner.
+    """
+
+    answer_id: str
+    place: ChatPlace
+    order_key: str
+    asked_at: datetime
+    reply_to: Mapping[str, str] = field(default_factory=dict, repr=False)
+    delay_s: float = 0.0
+
+
 class ChatAnswers(SealedRepository):
     """The answers of one tenant, as those who write them see them."""
 
-    async def open(
-        self,
-        answer_id: str,
-        place: ChatPlace,
-        *,
-        order_key: str,
-        asked_at: datetime,
-        reply_to: Mapping[str, str],
-        delay_s: float = 0.0,
-    ) -> None:
-        """Begin an answer; once begun it stays. Answers of a conversation are shown in the order of `order_key`."""
+    async def open_all(self, openings: Sequence[Opening]) -> None:
+        """Begin answers; one that was begun before stays. A conversation's are shown in the order of `order_key`."""
         now = self._now()
-        values = {
-            "answer_id": answer_id,
-            "channel": place.channel,
-            "account_id": place.account_id,
-            "thread_key": place.thread_key,
-            "user_id": place.user_id,
-            "conversation_id": place.conversation_id,
-            "is_group": place.is_group,
-            "reply_to": self._key().seal(json.dumps(dict(reply_to))),
-            "asked_at": asked_at,
-            "order_key": order_key,
-            "due_at": now + timedelta(seconds=delay_s),
-            **_BEGUN,
-        }
-        await self._insert_new(ChatAnswerRow, values)
+        rows = [
+            {
+                "answer_id": one.answer_id,
+                "channel": one.place.channel,
+                "account_id": one.place.account_id,
+                "thread_key": one.place.thread_key,
+                "user_id": one.place.user_id,
+                "conversation_id": one.place.conversation_id,
+                "is_group": one.place.is_group,
+                "reply_to": self._key().seal(json.dumps(dict(one.reply_to))),
+                "asked_at": one.asked_at,
+                "order_key": one.order_key,
+                "due_at": now + timedelta(seconds=one.delay_s),
+                **_BEGUN,
+            }
+            for one in openings
+        ]
+        await self._insert_new_many(ChatAnswerRow, rows, "answer_id")
 
     async def push(
         self,
@@ -115,7 +125,8 @@ class ChatAnswers(SealedRepository):
         """Say something unasked, e.g. that a report is ready; the same id again is the same push."""
         now = self._now()
         order_key = new_id("msg", now + timedelta(seconds=delay_s))
-        await self.open(answer_id, place, order_key=order_key, asked_at=now, reply_to={}, delay_s=delay_s)
+        opening = Opening(answer_id=answer_id, place=place, order_key=order_key, asked_at=now, delay_s=delay_s)
+        await self.open_all([opening])
         unwritten = (ChatAnswerRow.answer_id == answer_id, ChatAnswerRow.version == 1)
         said = {"text": text, "card": card, "state": "finished", "version": 2}
         await self._session.execute(update(ChatAnswerRow).where(*unwritten).values(said))
@@ -196,7 +207,7 @@ _BEGUN: dict[str, Any] = {
 }
 
 
-def place_of_row(row: ChatAnswerRow) -> ChatPlace:
+def place_of_row(row: ChatAnswerRow | Row[Any]) -> ChatPlace:
     """Return where a row's answer goes."""
     return ChatPlace(
         channel=row.channel,
@@ -207,7 +218,7 @@ def place_of_row(row: ChatAnswerRow) -> ChatPlace:
     )
 
 
-def answer_of(row: ChatAnswerRow, sealer: Sealer) -> ChatAnswer:
+def answer_of(row: ChatAnswerRow | Row[Any], sealer: Sealer) -> ChatAnswer:
     """Return a row as a value."""
     return ChatAnswer(
         tenant=row.tenant_id,

@@ -6,6 +6,7 @@ Workers take them through `store.queue` and end them through `store.leases`. Lif
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -89,6 +90,15 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobOrder:
+    """A job to be queued with others of its kind; ids of one series are done in their order."""
+
+    job_id: str
+    serial_key: str | None
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
     """One step in a job's life; `sequence` counts from 1."""
 
@@ -120,19 +130,12 @@ class Jobs(Repository):
         `serial_key` are done one after another: a later one waits until the earlier ones ended, however they did.
         """
         now = self._now()
-        values = {
-            "job_id": new_id("job", now),
-            "kind": kind,
+        values = _queued(new_id("job", now), kind, payload, now) | {
             "dedupe_key": dedupe_key,
             "serial_key": serial_key,
-            "payload": payload,
-            "status": JobStatus.QUEUED,
             "priority": priority,
             "max_attempts": max_attempts,
             "available_at": now + timedelta(seconds=delay_s),
-            "created_at": now,
-            **_FRESH,
-            "updated_at": now,
         }
         if not await self._insert_new(JobRow, values):
             same = select(JobRow).where(JobRow.kind == kind, JobRow.dedupe_key == dedupe_key)
@@ -141,6 +144,58 @@ class Jobs(Repository):
         await note(self._session, job, sequence=1)
         self._wake(job.job_id)
         return job
+
+    async def add_series(
+        self, kind: str, orders: Sequence[JobOrder], *, priority: int, max_attempts: int, delay_s: float = 0.0
+    ) -> list[Job]:
+        """Queue new jobs of one kind at once."""
+        now = self._now()
+        due_at = now + timedelta(seconds=delay_s)
+        given: dict[str, Any] = {
+            "dedupe_key": None,
+            "priority": priority,
+            "max_attempts": max_attempts,
+            "available_at": due_at,
+        }
+        rows = [
+            _queued(one.job_id, kind, dict(one.payload), now) | given | {"serial_key": one.serial_key} for one in orders
+        ]
+        await self._insert(JobRow, rows)
+        jobs = [job_of(JobRow(tenant_id=self._tenant, **row)) for row in rows]
+        await self._insert(JobEventRow, [event_of(job, 1) for job in jobs])
+        for one in orders:
+            self._wake(one.job_id)
+        return jobs
+
+    async def await_each(
+        self,
+        kind: str,
+        payloads: Mapping[str, dict[str, Any]],
+        *,
+        priority: int = Priority.BATCH,
+        max_attempts: int = 5,
+        delay_s: float = 0.0,
+    ) -> dict[str, str]:
+        """See to it that in each series a job waits that will see what this transaction writes.
+
+        A job that nobody has begun is that job: its row is held until the commit, so that nobody begins it before.
+
+        Args:
+            payloads: What a new job of each series, named by its serial key, is given.
+
+        Returns:
+            The job's id by serial key.
+        """
+        row = JobRow
+        unbegun = (row.kind == kind, row.serial_key.in_(payloads), row.status == JobStatus.QUEUED)
+        held = select(row.serial_key, row.job_id).where(*unbegun).with_for_update(skip_locked=True)
+        waiting = {each.serial_key: each.job_id for each in await self._session.execute(held)}
+        new = {series: new_id("job", self._now()) for series in payloads if series not in waiting}
+        orders = [
+            JobOrder(job_id=job_id, serial_key=series, payload=payloads[series]) for series, job_id in new.items()
+        ]
+        await self.add_series(kind, orders, priority=priority, max_attempts=max_attempts, delay_s=delay_s)
+        return waiting | new
 
     async def get(self, job_id: str) -> Job | None:
         """Return a job, or None."""
@@ -223,6 +278,12 @@ class Jobs(Repository):
         self._scope.after_commit.append(partial(self._scope.wake, job_id))
 
 
+def _queued(job_id: str, kind: str, payload: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the columns that all new jobs share."""
+    known = {"job_id": job_id, "kind": kind, "payload": payload, "status": JobStatus.QUEUED}
+    return {**_FRESH, **known, "created_at": now, "updated_at": now}
+
+
 _FRESH: dict[str, Any] = {
     "attempts": 0,
     "lease_owner": None,
@@ -261,7 +322,12 @@ async def note(session: AsyncSession, job: Job, *, sequence: int | None = None) 
     if sequence is None:
         mine = (row.tenant_id == job.tenant, row.job_id == job.job_id)
         sequence = (await session.scalar(select(func.max(row.sequence)).where(*mine)) or 0) + 1
-    values = {
+    await session.execute(insert(row), [event_of(job, sequence)])
+
+
+def event_of(job: Job, sequence: int) -> dict[str, Any]:
+    """Return where a job stands as the columns of an event."""
+    return {
         "tenant_id": job.tenant,
         "job_id": job.job_id,
         "sequence": sequence,
@@ -271,4 +337,3 @@ async def note(session: AsyncSession, job: Job, *, sequence: int | None = None) 
         "stage": job.stage,
         "reason": job.reason,
     }
-    await session.execute(insert(row), [values])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, insert
+from sqlalchemy import Executable, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -56,12 +56,23 @@ class Repository:
         """Insert rows of this tenant; nothing to insert is fine."""
         if values:
             owned = [{"tenant_id": self._tenant, **each} for each in values]
-            await self._session.execute(insert(row), owned)
+            await self._session.execute(insert(row.__table__), owned)
 
     async def _insert_new(self, row: type[TenantOwned], values: Mapping[str, Any]) -> bool:
         """Insert one row unless a unique key is taken already; say whether it was new."""
         statement = self._dialect().insert(row).values(tenant_id=self._tenant, **values)
         return await self._changed(statement.on_conflict_do_nothing()) > 0
+
+    async def _insert_new_many(
+        self, row: type[TenantOwned], values: Sequence[Mapping[str, Any]], returning: str
+    ) -> set[str]:
+        """Insert rows but those that a unique key forbids; return this column of those that are new."""
+        if not values:
+            return set()
+        table = row.__table__
+        statement = self._dialect().insert(table).on_conflict_do_nothing().returning(table.c[returning])
+        owned = [{"tenant_id": self._tenant, **each} for each in values]
+        return set(await self._session.scalars(statement, owned))
 
     async def _upsert(self, row: type[TenantOwned], key: Sequence[str], values: Mapping[str, Any]) -> None:
         """Insert a row, or overwrite the one with the same key columns, all but when it was created."""
@@ -77,6 +88,18 @@ class Repository:
             overwrite = {name: statement.excluded[name] for name in fresh}
             upsert = statement.on_conflict_do_update(index_elements=["tenant_id", *key], set_=overwrite)
             await self._session.execute(upsert, [{"tenant_id": self._tenant, **each} for each in values])
+
+    async def _update_many(
+        self, row: type[TenantOwned], key: Sequence[str], values: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Overwrite other columns of the rows of this tenant with these keys; each mapping names the same columns."""
+        if values:
+            table = row.__table__
+            at = [table.c[name] == bindparam(f"at_{name}") for name in key]
+            fresh = {name: bindparam(f"new_{name}") for name in values[0] if name not in key}
+            changed = update(table).where(table.c.tenant_id == self._tenant, *at).values(fresh)
+            named = [{f"{'at' if name in key else 'new'}_{name}": each[name] for name in each} for each in values]
+            await self._session.execute(changed, named)
 
     async def _changed(self, statement: Executable) -> int:
         """Run an INSERT, UPDATE or DELETE and return how many rows it touched."""

@@ -113,6 +113,7 @@ class FakeDingtalk:
         self.tickets: dict[str, float] = {}
         self.lines: list[Line] = []
         self.frames: dict[str, Frame] = {}
+        self.unanswered: dict[str, Frame] = {}
         self.cards: dict[str, FakeCard] = {}
         self.shown: list[Shown] = []
         self.wrong: list[str] = []
@@ -190,14 +191,16 @@ class FakeDingtalk:
         }
         text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
         frame = {"specVersion": "1.0", "type": kind, "headers": headers, "data": text}
-        self.frames.setdefault(message_id, Frame(frame=frame))
-        await self._send(self.frames[message_id])
+        one = self.frames.setdefault(message_id, Frame(frame=frame))
+        if not one.answers:
+            self.unanswered[message_id] = one
+        await self._send(one)
         return message_id
 
     async def redeliver(self) -> int:
         """Send again what was not answered in time; return how many."""
         late_at = self.clock.now() - REDELIVER_AFTER_S
-        late = [one for one in self.frames.values() if not one.answers and one.sent_at and one.sent_at[-1] <= late_at]
+        late = [one for one in self.unanswered.values() if one.sent_at and one.sent_at[-1] <= late_at]
         for one in late:
             await self._send(one)
         return len(late)
@@ -242,6 +245,7 @@ class FakeDingtalk:
         """A connection answered a frame."""
         message_id = answer.get("headers", {}).get("messageId", "")
         frame = self.frames.setdefault(message_id, Frame(frame={}))
+        self.unanswered.pop(message_id, None)
         frame.answers.append(answer)
         frame.answered_at.append(self.clock.now())
         await self.note_change()
@@ -249,7 +253,7 @@ class FakeDingtalk:
     @property
     def waiting(self) -> list[Frame]:
         """Frames that somebody has and has not answered yet."""
-        return [one for one in self.frames.values() if one.frame and not one.answers and not one.is_adrift]
+        return [one for one in self.unanswered.values() if not one.is_adrift]
 
     def codes(self, message_id: str) -> list[int]:
         """The codes with which a frame was answered."""

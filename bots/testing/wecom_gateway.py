@@ -7,16 +7,18 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from bots.clock import Clock
+from bots.testing.loopback import Reply, Request, json_reply, serving
 
 _STREAM_S = 360.0
 _AT_ONCE_S = 5.0
+_RESPONSE_LIFETIME_S = 3600.0
 _MOST_BYTES = 20480
 _PER_MINUTE = 30
 _PATIENCE_S = 10.0
@@ -54,7 +56,11 @@ class FakeGateway:
         lose_acks: So many next frames are taken and their acknowledgements lost.
         refuse_next: Answer the next frame with this code and take nothing of it.
         answers_per_minute: What one chat takes; more is refused with 45009.
-    close_after: Close with this code after the next frame that is not a ping, before it is taken.
+        close_after: Close with this code after the next frame that is not a ping, before it is taken.
+        cut_after: The same, but after it was taken and before its acknowledgement.
+        has_addresses: Messages bring a `response_url`.
+        responded: What came by the questions' own addresses, each of which takes one message.
+        lose_responses: So many next messages to such addresses are taken and get no answer.
     """
 
     clock: Clock
@@ -71,6 +77,10 @@ class FakeGateway:
     drop_pongs: bool = False
     lose_acks: int = 0
     close_after: int | None = None
+    cut_after: int | None = None
+    responded: list[Frame] = field(default_factory=list)
+    has_addresses: bool = False
+    lose_responses: int = 0
     refuse_next: int = 0
     answers_per_minute: int = _PER_MINUTE
     url: str = ""
@@ -79,14 +89,17 @@ class FakeGateway:
     _in_flight: set[str] = field(default_factory=set)
     _times: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _codes: dict[str, float] = field(default_factory=dict)
+    _late_url: str = ""
     _made: int = 0
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
         """Yield the address."""
-        async with serve(self._serve, "127.0.0.1", 0, ping_interval=None, close_timeout=1) as server:
-            self.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            yield self.url
+        with serving(self._responded) as self._late_url:
+            async with serve(self._serve, "127.0.0.1", 0, ping_interval=None, close_timeout=1) as server:
+                self.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+                yield self.url
 
     async def until(self, holds: Callable[[], object]) -> None:
         """Wait for what our side does; not for time."""
@@ -111,6 +124,9 @@ class FakeGateway:
         self._asked_at[req_id] = self.clock.now()
         command = "aibot_event_callback" if body.get("msgtype") == "event" else "aibot_msg_callback"
         common = {"msgid": f"M{self._made}", "aibotid": "BOT", "chattype": "single", "from": {"userid": "zhangsan"}}
+        if self.has_addresses:
+            self._codes.setdefault(req_id, self.clock.now() + _RESPONSE_LIFETIME_S)
+            common["response_url"] = f"{self._late_url}/cgi-bin/aibot/response?response_code={req_id}"
         await self.send_raw(json.dumps({"cmd": command, "headers": {"req_id": req_id}, "body": {**common, **body}}))
         return req_id
 
@@ -161,6 +177,10 @@ class FakeGateway:
             await self._ack(socket, req_id, code)
             return
         code = self._answered(str(command), req_id, frame.get("body") or {})
+        if self.cut_after is not None:
+            cut, self.cut_after = self.cut_after, None
+            await self.close(cut)
+            return
         if self.lose_acks:
             self.lose_acks -= 1
             return
@@ -241,6 +261,17 @@ class FakeGateway:
         self.messages.append(body)
         self.ended.append(str(body.get("markdown", {}).get("content", "")))
         return 0
+
+    def _responded(self, request: Request) -> Reply:
+        """Take the first message that comes by a question's address, and leave out the later ones."""
+        is_lost = self.lose_responses > 0
+        self.lose_responses -= is_lost
+        code = request.query.get("response_code", "")
+        until, self._codes[code] = self._codes.get(code, 0.0), 0.0
+        if self.clock.now() < until:
+            self.responded.append(request.json())
+            self.ended.append(str(request.json().get("markdown", {}).get("content", "")))
+        return replace(json_reply({"errcode": 0, "errmsg": "ok"}), lost=is_lost)
 
     def _is_too_fast(self, chat: str) -> bool:
         now = self.clock.now()

@@ -26,6 +26,7 @@ from bots.wecom.config import WecomBotConfig
 from bots.wecom.connection import BadSecretError, Connection, Frame, req_id_of
 from bots.wecom.intake import Intake
 from bots.wecom.line_check import line_findings, secret_finding
+from bots.wecom.response_url import ResponseUrl
 from domain.errors import PlatformError
 
 log = structlog.get_logger(__name__)
@@ -63,8 +64,8 @@ class WecomBot:
         self._config = config
         self._clock = clock
         self._jitter = jitter
-        self._sender = BotSender(config, clock)
         self._client = httpx.AsyncClient(timeout=config.timeout_s, trust_env=False, proxy=config.proxy or None)
+        self._sender = BotSender(config, clock, ResponseUrl(self._client, config.api_domains, local=config.local))
         self._kicked = asyncio.Event()
         self._lost_at: float | None = None
         self._connected_at: float | None = None

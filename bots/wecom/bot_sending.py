@@ -17,8 +17,9 @@ from bots.throttle import Rate, Throttle
 from bots.wecom.cards import template_card, words_of
 from bots.wecom.config import WecomBotConfig
 from bots.wecom.connection import Connection, GoneError, within
+from bots.wecom.response_url import ResponseUrl
 from bots.wecom.steps import OutcomeUnknownError, Step, in_steps
-from bots.wecom.streams import LIMIT, OPEN_FOR_S, STREAM_S, Stream, closing, growing, missing_part
+from bots.wecom.streams import LIMIT, OPEN_FOR_S, STREAM_S, Stream, closing, growing, held, missing_part
 from domain.errors import PlatformError
 
 log = structlog.get_logger(__name__)
@@ -27,14 +28,21 @@ _WAIT_FOR_LINE_S = 30.0
 _FORGOTTEN_AFTER_S = 3600.0
 _KEPT_FOR_ENDS = 8
 """Of the 30 frames a minute that a chat takes, so many are left for ends and messages."""
+_MOST_TRIES = 3
+"""How often the end of a bubble is sent in a row until its fate is known."""
 
 
 class BotSender:
-    """Sends over the connection that is open at the moment."""
+    """Sends over the connection that is open at the moment.
 
-    def __init__(self, config: WecomBotConfig, clock: Clock) -> None:
+    Args:
+        late: The questions' own addresses, for what a bubble that is over does not show.
+    """
+
+    def __init__(self, config: WecomBotConfig, clock: Clock, late: ResponseUrl) -> None:
         self._config = config
         self._clock = clock
+        self._late = late
         self._connection: Connection | None = None
         self._online = asyncio.Event()
         self._chats = Throttle(clock, Rate(count=30, seconds=60), Rate(count=1000, seconds=3600))
@@ -123,7 +131,7 @@ class BotSender:
             except PlatformError as error:
                 log.info("wecom.refresh_missed", reason=error.code)
             else:
-                stream.shown = split(outgoing.text, LIMIT)[0]
+                stream.shown = held(outgoing.text)
                 self._watch(stream)
 
     async def _finish(self, stream: Stream, outgoing: Outgoing) -> Mapping[str, str]:
@@ -137,7 +145,7 @@ class BotSender:
                     stream.is_closed = True
                     notes = stream.notes(outgoing.notes)
             if stream.is_closed:
-                notes = await in_steps(self._messages(missing_part(outgoing.text, notes), outgoing), notes)
+                notes = await in_steps(self._follow_up(missing_part(outgoing.text, notes), outgoing), notes)
             self._streams.pop(stream.answer_id, None)
             return notes
 
@@ -147,17 +155,40 @@ class BotSender:
         first, *rest = split(words, LIMIT)
 
         async def end(again: bool) -> None:
+            await self._end(stream, first or "…", outgoing.to, again=again)
+
+        messages = [self._message_step(_markdown(part), outgoing.to) for part in rest]
+        return [end, *messages, *self._card_steps(outgoing, instead=not outgoing.text)]
+
+    async def _end(self, stream: Stream, words: str, to: Sender, *, again: bool) -> None:
+        """Give a bubble its end, and send the same end again until it is known what became of it.
+
+        The platform takes one end for a stream, so a second one does no harm; asked at once, it still tells an end
+        that it took from a stream whose six minutes are over.
+        """
+        for left in reversed(range(_MOST_TRIES)):
             await self._wait_for_line()
-            await self._chats.take(outgoing.to.conversation_id)
+            await self._chats.take(to.conversation_id)
             try:
-                await self._frame(stream, first or "…", finish=True)
+                await self._frame(stream, words, finish=True)
+            except OutcomeUnknownError:
+                again = True
+                if left:
+                    continue
+                raise
             except GoneError:
                 # Over before its time, after a frame whose fate was unknown: that frame was its end.
                 if not again or self._clock.now() - stream.begun_at >= STREAM_S:
                     raise
+            return
 
+    def _follow_up(self, words: str, outgoing: Outgoing) -> list[Step]:
+        """What a bubble that is over does not show: by the question's own address, for there a second try is safe."""
+        if not words.strip() or not self._late.takes(outgoing, now=self._clock.now()):
+            return self._messages(words, outgoing)
+        first, *rest = split(words, LIMIT)
         messages = [self._message_step(_markdown(part), outgoing.to) for part in rest]
-        return [end, *messages, *self._card_steps(outgoing, instead=not outgoing.text)]
+        return [self._late.step(outgoing, _markdown(first)), *messages, *self._card_steps(outgoing)]
 
     def _messages(self, words: str, outgoing: Outgoing) -> list[Step]:
         parts = split(words, LIMIT) if words.strip() else []
@@ -200,8 +231,7 @@ class BotSender:
         return update
 
     async def _frame(self, stream: Stream, content: str, *, finish: bool) -> None:
-        if not stream.is_begun:
-            stream.begun_at = self._clock.now()
+        stream.begin(self._clock.now())
         await self._request("aibot_respond_msg", stream.frame(content, finish=finish), req_id=stream.req_id)
         stream.is_begun, stream.last_frame_at = True, self._clock.now()
 
@@ -211,6 +241,8 @@ class BotSender:
         await self._connection.request(command, body, req_id=req_id)
 
     async def _wait_for_line(self) -> None:
+        if self._connection is not None and not self._connection.is_open:
+            self.use(None)  # whoever keeps the connection has not noticed yet
         if self._online.is_set():
             return
         try:
@@ -233,7 +265,7 @@ class BotSender:
             stream.is_closed = True
             try:
                 await self._frame(stream, closing(stream.words, key), finish=True)
-                stream.shown = split(stream.words, LIMIT)[0]
+                stream.shown = held(stream.words)
             except PlatformError as error:
                 log.warning("wecom.stream_not_closed", reason=error.code)
 

@@ -88,6 +88,7 @@ class WecomBotConfig:
     Attributes:
         bot_name: Its display name; mentions of it are taken off what reps write in groups.
         proxy: An HTTP proxy for the connection and for files; the environment's proxies are not read.
+        api_domains: Where a `response_url` may lead; loopback too when `ws_url` is there.
         file_domains: Where files may be downloaded from; loopback too when `ws_url` is there.
         refresh_s: The least time between two refreshes of one answer.
     """
@@ -96,6 +97,7 @@ class WecomBotConfig:
     secret: str = field(repr=False)
     bot_name: str = ""
     ws_url: str = WS_URL
+    api_domains: tuple[str, ...] = API_DOMAINS
     file_domains: tuple[str, ...] = FILE_DOMAINS
     proxy: str = field(default="", repr=False)
     refresh_s: float = 1.0

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import structlog
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from bots.clock import Clock
 from bots.errors import RefusedError
@@ -54,6 +55,11 @@ class Connection:
         self._on_frame = on_frame
         self._waiting: dict[str, asyncio.Future[Frame]] = {}
 
+    @property
+    def is_open(self) -> bool:
+        """Whether frames can still go out."""
+        return self._socket.state is State.OPEN
+
     async def subscribe(self, bot_id: str, secret: str) -> None:
         """Say who we are; any other connection of this bot is closed by it.
 
@@ -71,10 +77,12 @@ class Connection:
 
         Raises:
             OutcomeUnknownError: It was sent and nothing came back.
+            PlatformError: The connection is over and nothing was sent, or the platform is busy.
             GoneError: What it answers is over.
-            PlatformError: The platform is busy.
             RefusedError: The platform does not take it.
         """
+        if not self.is_open:
+            raise PlatformError("bots.wecom_bot_offline")
         req_id = req_id or f"{command}_{secrets.token_hex(8)}"
         frame: dict[str, Any] = {"cmd": command, "headers": {"req_id": req_id}}
         if body is not None:

@@ -28,6 +28,8 @@ class Stream:
         words: The newest text we were given, `shown` the newest that was shown.
         turn: One frame at a time; frames of one callback share its id.
         newest: Counts the texts given, so that a text that waited while a newer one came is passed over.
+        begun_at: When its first frame went out, also one whose fate is unknown: the platform may count from there.
+        is_begun: The platform took a frame of it.
         is_closed: The bubble has its end, and the rest of the answer goes out as messages.
     """
 
@@ -37,6 +39,7 @@ class Stream:
     words: str = ""
     shown: str = ""
     is_begun: bool = False
+    is_tried: bool = False
     is_closed: bool = False
     last_frame_at: float = 0.0
     newest: int = 0
@@ -52,8 +55,14 @@ class Stream:
             req_id=outgoing.reply_to.get("req_id", ""),
             begun_at=float(notes.get("begun_at", now)),
             is_begun="begun_at" in notes,
+            is_tried="begun_at" in notes,
             is_closed="closed" in notes,
         )
+
+    def begin(self, now: float) -> None:
+        """Count its six minutes from here, unless a frame went out before."""
+        if not self.is_tried:
+            self.begun_at, self.is_tried = now, True
 
     def frame(self, content: str, *, finish: bool) -> dict[str, Any]:
         """Return a frame's body; the first one asks for the reader's thumbs."""
@@ -64,7 +73,7 @@ class Stream:
 
     def notes(self, before: Mapping[str, str]) -> dict[str, str]:
         """Return what the next delivery has to know, in whatever process it is."""
-        told = {**before, "begun_at": str(self.begun_at)}
+        told = {**before, "begun_at": str(self.begun_at)} if self.is_tried else dict(before)
         if self.shown:
             told |= {"shown": str(len(self.shown)), "digest": _digest(self.shown)}
         return told | {"closed": "1"} if self.is_closed else told
@@ -77,12 +86,17 @@ class Stream:
 
 def growing(words: str) -> str:
     """Return what a bubble shows of an unfinished text."""
-    return split(words, _ROOM_FOR_WORDS)[0] or text("bots.wecom_thinking")
+    return held(words) or text("bots.wecom_thinking")
+
+
+def held(words: str) -> str:
+    """Return as much of an unfinished text as a bubble shows."""
+    return split(words, _ROOM_FOR_WORDS)[0]
 
 
 def closing(words: str, key: str) -> str:
     """Return the end of a bubble whose answer is not finished."""
-    shown = split(words, _ROOM_FOR_WORDS)[0]
+    shown = held(words)
     return f"{shown}\n\n{text(key)}" if shown.strip() else text(key)
 
 

@@ -23,6 +23,7 @@ from store.chat_people import Binding
 from store.tables import ChatAnswerRow
 from tests.chats.conftest import KEY, Chat
 from zhanqing.chats.couriers import Courier
+from zhanqing.chats.intake import Intake
 
 ROOT = Path(__file__).parents[2]
 OBJECTION = "客户说老设备没有网口、联不上网怎么办，咋回"
@@ -81,9 +82,15 @@ class TestAnswers:
         assert [button.text for button in answer.card.buttons][-3:] == ["修改", "不合适", "质疑"]
         assert all(len(button.key.encode()) <= 128 for button in answer.card.buttons)
 
-    async def test_a_platform_first_hears_that_we_think(self, chat: Chat) -> None:
+    async def test_an_answer_that_takes_its_time_is_announced_first(self, chat: Chat) -> None:
+        chat.intake = Intake(chat.store, "default", soon_s=0.0)
         await chat.send(OBJECTION)
         assert chat.platform.shown[0].state is State.THINKING
+
+    async def test_an_answer_that_is_ready_at_once_comes_without_a_word_before_it(self, chat: Chat) -> None:
+        chat.intake = Intake(chat.store, "default", soon_s=60.0)
+        await chat.send("帮助")
+        assert [outgoing.state for outgoing in chat.platform.shown] == [State.FINISHED]
         assert chat.platform.shown[-1].state is State.FINISHED
 
     async def test_quoted_words_are_replied_to(self, chat: Chat) -> None:

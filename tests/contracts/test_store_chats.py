@@ -6,9 +6,9 @@ import pytest
 
 from domain.errors import MissingError, NotFoundError
 from store.answer_queue import AnswerQueue
-from store.chat_answers import ChatPlace
+from store.chat_answers import ChatPlace, Opening
 from store.chat_people import CODE_LIFE, Binding
-from store.inbox import ANSWER_MESSAGE
+from store.inbox import ANSWER_MESSAGE, Arrival
 from store.locks import Locks
 from store.people import Rep
 from store.queue import JobQueue
@@ -31,7 +31,7 @@ class TestInbox:
         jobs = []
         for _ in range(4):
             async with chats.begin("acme") as work:
-                jobs.append(await work.inbox.receive(**MESSAGE, dedupe_keys=["m1"]))
+                jobs.append(await work.inbox.receive(Arrival(**MESSAGE, dedupe_keys=["m1"])))
         assert jobs[0] is not None and jobs[1:] == [None] * 3
         async with chats.read("acme") as work:
             assert len(await work.jobs.page(limit=9)) == 1
@@ -40,40 +40,40 @@ class TestInbox:
     @pytest.mark.parametrize("again", [["a", "x"], ["x", "b"], ["b", "a"]])
     async def test_any_key_seen_before_means_the_same_message(self, chats: Store, again: list[str]) -> None:
         async with chats.begin("acme") as work:
-            assert await work.inbox.receive(**MESSAGE, dedupe_keys=["a", "b"]) is not None
+            assert await work.inbox.receive(Arrival(**MESSAGE, dedupe_keys=["a", "b"])) is not None
         async with chats.begin("acme") as work:
-            assert await work.inbox.receive(**MESSAGE, dedupe_keys=again) is None
+            assert await work.inbox.receive(Arrival(**MESSAGE, dedupe_keys=again)) is None
         async with chats.begin("acme") as work:
-            assert await work.inbox.receive(**MESSAGE, dedupe_keys=["x"]) is not None
+            assert await work.inbox.receive(Arrival(**MESSAGE, dedupe_keys=["x"])) is not None
 
     async def test_what_was_answered_is_forgotten_but_known(self, chats: Store) -> None:
         async with chats.begin("acme") as work:
-            job = await work.inbox.receive(**MESSAGE, dedupe_keys=["m1"])
+            job = await work.inbox.receive(Arrival(**MESSAGE, dedupe_keys=["m1"]))
             assert job is not None
             await work.inbox.finish(job.payload["message_id"])
             assert await work.inbox.get(job.payload["message_id"]) is None
-            assert await work.inbox.receive(**MESSAGE, dedupe_keys=["m1"]) is None
+            assert await work.inbox.receive(Arrival(**MESSAGE, dedupe_keys=["m1"])) is None
 
     async def test_messages_lie_sealed(self, chats: Store) -> None:
         from sqlalchemy import text
 
         async with chats.begin("acme") as work:
-            await work.inbox.receive(**MESSAGE, dedupe_keys=["m1"])
+            await work.inbox.receive(Arrival(**MESSAGE, dedupe_keys=["m1"]))
         async with chats.across_tenants(writes=False) as session:
             assert "太贵" not in str(await session.scalar(text("SELECT payload FROM inbox")))
 
     async def test_without_the_installations_key_nothing_is_taken(self, any_store: Store) -> None:
         with pytest.raises(MissingError):
             async with any_store.begin("acme") as work:
-                await work.inbox.receive(**MESSAGE, dedupe_keys=["m1"])
+                await work.inbox.receive(Arrival(**MESSAGE, dedupe_keys=["m1"]))
 
 
 class TestSeries:
     async def test_messages_of_a_thread_are_handed_out_one_after_another(self, chats: Store) -> None:
         async with chats.begin("acme") as work:
-            first = await work.inbox.receive(**MESSAGE, dedupe_keys=["m1"])
-            await work.inbox.receive(**MESSAGE, dedupe_keys=["m2"])
-            other = await work.inbox.receive(**{**MESSAGE, "thread_key": "t2"}, dedupe_keys=["m3"])
+            first = await work.inbox.receive(Arrival(**MESSAGE, dedupe_keys=["m1"]))
+            await work.inbox.receive(Arrival(**MESSAGE, dedupe_keys=["m2"]))
+            other = await work.inbox.receive(Arrival(**{**MESSAGE, "thread_key": "t2"}, dedupe_keys=["m3"]))
         assert first is not None and other is not None
         queue = JobQueue(chats)
         one = await queue.claim("w1", lease_s=60, kinds=[ANSWER_MESSAGE])
@@ -88,8 +88,8 @@ class TestSeries:
 
     async def test_the_next_one_comes_once_the_first_has_ended(self, chats: Store) -> None:
         async with chats.begin("acme") as work:
-            await work.inbox.receive(**MESSAGE, dedupe_keys=["m1"])
-            second = await work.inbox.receive(**MESSAGE, dedupe_keys=["m2"])
+            await work.inbox.receive(Arrival(**MESSAGE, dedupe_keys=["m1"]))
+            second = await work.inbox.receive(Arrival(**MESSAGE, dedupe_keys=["m2"]))
         assert second is not None
         queue = JobQueue(chats)
         claim = await queue.claim("w1", lease_s=60, kinds=[ANSWER_MESSAGE])
@@ -103,7 +103,9 @@ class TestSeries:
 async def begin(chats: Store, name: str, order: str) -> None:
     async with chats.begin("acme") as work:
         at = chats.clock()
-        await work.chat_answers.open(name, PLACE, order_key=order, asked_at=at, reply_to={"req_id": "R1"})
+        await work.chat_answers.open_all(
+            [Opening(answer_id=name, place=PLACE, order_key=order, asked_at=at, reply_to={"req_id": "R1"})]
+        )
 
 
 async def finish(chats: Store, name: str, said: str = "好的", decision: str | None = None) -> None:

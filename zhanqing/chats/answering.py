@@ -16,6 +16,7 @@ from store.chat_threads import ChatThread
 from store.jobs import Job
 from store.work import Store, Work
 from wire.documents import dump
+from zhanqing.chats.bells import Bell
 from zhanqing.chats.drilling import DrillRoom
 from zhanqing.chats.finding import CaseFinder
 from zhanqing.chats.intake import platform_of, read_message
@@ -42,6 +43,7 @@ class ChatAnswerer:
     Args:
         platforms: Where recordings are fetched from.
         drills: Where practice rounds are played; `cases` finds war cases.
+        bell: Rung when there is something new to show.
         lang: Language of what the bot itself says.
     """
 
@@ -54,7 +56,9 @@ class ChatAnswerer:
         drills: DrillRoom,
         cases: CaseFinder,
         lang: str = "zh",
+        bell: Bell | None = None,
     ) -> None:
+        self._bell = bell or Bell()
         self._store, self._platforms, self._lang = store, platforms, lang
         self._drills, self._cases = drills, cases
         self._talker = Talker(store, chat, lang=lang)
@@ -77,6 +81,7 @@ class ChatAnswerer:
                 await said.effect(work)
             await work.chat_answers.write(message.answer_id, **_shown(said))
             await work.inbox.finish(message_id)
+        self._bell.ring()
 
     async def _said(self, job: Job, message: InboundMessage, visitor: Visitor | None) -> Said:
         if visitor is None:
@@ -147,6 +152,7 @@ class ChatAnswerer:
         async def show(text: str) -> None:
             async with self._store.begin(visitor.tenant) as work:
                 await work.chat_answers.write(message.answer_id, text=text, state=State.WRITING.value)
+            self._bell.ring()
 
         return await self._talker.answer(visitor, message, show=show)
 

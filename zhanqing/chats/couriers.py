@@ -17,7 +17,9 @@ from store.answer_queue import AnswerQueue
 from store.chat_answers import ChatAnswer
 from store.work import Store
 from wire.documents import read
+from zhanqing.chats.bells import Bell, rung
 from zhanqing.chats.intake import sender_of
+from zhanqing.chats.together import Together
 from zhanqing.worker.runs import INTERNAL
 
 log = structlog.get_logger(__name__)
@@ -33,51 +35,64 @@ class Courier:
     """Shows the answers of one platform account until cancelled.
 
     Args:
-        poll_s: How often it looks when nobody wakes it, e.g. for answers written in other processes.
+        bell: Rung by whoever writes answers in this process.
+        poll_s: How often it looks when nobody rings, e.g. for answers written in other processes.
         lanes: How many conversations are served at once.
     """
 
     def __init__(
-        self, store: Store, queue: AnswerQueue, platform: Platform, *, poll_s: float = 0.3, lanes: int = 8
+        self,
+        store: Store,
+        queue: AnswerQueue,
+        platform: Platform,
+        *,
+        bell: Bell | None = None,
+        poll_s: float = 0.3,
+        lanes: int = 16,
     ) -> None:
         self._store, self._queue, self._platform = store, queue, platform
-        self._poll_s = poll_s
-        self._lanes = asyncio.Semaphore(lanes)
+        self._bell = bell or Bell()
+        self._poll_s, self._lanes = poll_s, lanes
+        self._shown = Together(queue.all_shown)
 
     async def run(self) -> None:
         """Show what there is to show, for ever."""
+        busy: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as group:
             while True:
-                # A lane first: what is taken is held, and must not wait for one.
-                await self._lanes.acquire()
-                answer = await self._next()
-                if answer is None:
-                    self._lanes.release()
-                    await asyncio.sleep(self._poll_s)
-                    continue
-                group.create_task(self._in_lane(answer))
+                # Lanes first: what is taken is held, and must not wait for one.
+                if len(busy) >= self._lanes:
+                    await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
+                listening = self._bell.listen()
+                answers = await self._next(self._lanes - len(busy))
+                for answer in answers:
+                    task = group.create_task(self._in_lane(answer))
+                    busy.add(task)
+                    task.add_done_callback(busy.discard)
+                if not answers:
+                    await rung(listening, at_most_s=self._poll_s)
 
     async def show_next(self) -> bool:
         """Show the next answer; False if there was none."""
-        answer = await self._next()
-        if answer is not None:
+        answers = await self._next(1)
+        for answer in answers:
             await self._show(answer)
-        return answer is not None
+        return bool(answers)
 
     async def forget(self, tenant: str) -> None:
         """Blank the words of answers that were shown an hour ago."""
         async with self._store.begin(tenant) as work:
             await work.chat_answers.forget(before=self._store.clock() - _KEPT)
 
-    async def _next(self) -> ChatAnswer | None:
+    async def _next(self, limit: int) -> list[ChatAnswer]:
         where = (self._platform.channel.value, self._platform.account_id)
         try:
-            return await self._queue.take(*where) if await self._queue.has_due(*where) else None
+            return await self._queue.take_some(*where, limit=limit) if await self._queue.has_due(*where) else []
         except ZhanqingError as error:
             log.warning("courier.paused", reason=error.code)
         except Exception as error:  # one answer that cannot be read must not stop all others
             log.error("courier.broke", kind=type(error).__name__)
-        return None
+        return []
 
     async def _in_lane(self, answer: ChatAnswer) -> None:
         try:
@@ -86,11 +101,11 @@ class Courier:
             # Still held: it is taken again once the hold has run out.
             log.warning("courier.paused", reason=error.code)
         finally:
-            self._lanes.release()
+            self._bell.ring()  # the next one of its conversation may come
 
     async def _show(self, answer: ChatAnswer) -> None:
         if answer.is_final and not answer.text and answer.card is None:
-            await self._queue.shown(answer, answer.notes)
+            await self._shown.ask((answer, answer.notes))
             return
         holding = asyncio.create_task(self._hold(answer))
         try:
@@ -103,7 +118,7 @@ class Courier:
             log.error("courier.broke", kind=type(error).__name__)
             await self._queue.failed(answer, INTERNAL, notes=answer.notes, retry_in_s=self._wait_s(answer))
         else:
-            await self._queue.shown(answer, notes)
+            await self._shown.ask((answer, notes))
             log.info("chat.shown", channel=answer.place.channel, state=answer.state)
         finally:
             holding.cancel()

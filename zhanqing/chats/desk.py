@@ -19,6 +19,7 @@ from store.answer_queue import AnswerQueue
 from store.inbox import ANSWER_MESSAGE
 from store.locks import Locks
 from zhanqing.chats.answering import ChatAnswerer
+from zhanqing.chats.bells import Bell
 from zhanqing.chats.channels import make_platforms
 from zhanqing.chats.couriers import outgoing_of
 from zhanqing.chats.drilling import DrillRoom
@@ -44,6 +45,7 @@ class ChatDesk:
         self._parts = parts
         self._tenant = parts.settings.bots.tenant
         self.platforms = list(platforms) if platforms is not None else make_platforms(parts.settings.bots)
+        self._bell = Bell()
         self._intake = Intake(parts.store, self._tenant)
         self._threads = ChatThreads(lambda: parts.coach, home=parts.home, database_url=str(parts.settings.database_url))
 
@@ -68,7 +70,9 @@ class ChatDesk:
         lang = self._parts.lang
         room = DrillRoom(self._drills, self._search, lang=lang)
         finder = CaseFinder(self._parts.store, self._search, lang=lang)
-        answerer = ChatAnswerer(self._parts.store, self._threads.chat, by_place, drills=room, cases=finder, lang=lang)
+        answerer = ChatAnswerer(
+            self._parts.store, self._threads.chat, by_place, drills=room, cases=finder, lang=lang, bell=self._bell
+        )
         return {ANSWER_MESSAGE: answerer.handler()}
 
     async def _drills(self) -> DrillCoach:
@@ -88,6 +92,7 @@ class ChatDesk:
             queue=AnswerQueue(self._parts.store, self._parts.sealer),
             locks=Locks(self._parts.store, owner=owner),
             tenant=self._tenant,
+            bell=self._bell,
         )
 
     async def close(self) -> None:

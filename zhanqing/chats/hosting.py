@@ -12,6 +12,7 @@ from domain.errors import ZhanqingError
 from store.answer_queue import AnswerQueue
 from store.locks import Locks
 from store.work import Store
+from zhanqing.chats.bells import Bell
 from zhanqing.chats.couriers import Courier
 from zhanqing.chats.intake import Intake
 from zhanqing.chats.trials import lock_name
@@ -25,6 +26,7 @@ class ChatHost:
     """Runs platforms until cancelled; one that refuses us does not disturb the others.
 
     Args:
+        bell: Rung when this process has something new to show.
         pause_s: How long a refused platform rests before it is tried again.
     """
 
@@ -38,7 +40,9 @@ class ChatHost:
         locks: Locks,
         tenant: str,
         pause_s: float = 600.0,
+        bell: Bell | None = None,
     ) -> None:
+        self._bell = bell or Bell()
         self._store, self._platforms, self._intake = store, platforms, intake
         self._queue, self._locks, self._tenant, self._pause_s = queue, locks, tenant, pause_s
 
@@ -77,7 +81,7 @@ class ChatHost:
             left_s = self._locks.hold_s if is_held else left_s - self._locks.hold_s / 3
 
     async def _serve(self, platform: Platform) -> None:
-        courier = Courier(self._store, self._queue, platform)
+        courier = Courier(self._store, self._queue, platform, bell=self._bell)
         async with asyncio.TaskGroup() as group:
             group.create_task(courier.run())
             group.create_task(self._forgetting(courier))

@@ -10,15 +10,12 @@ import asyncio
 import json
 import statistics
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from bots.testing.dingtalk import BOT_TOPIC, FakeDingtalk, standing
-from store.engine import make_engine
-from store.migrate import upgrade
 from store.work import Store
-from tests.bots.dingtalk.flood import KEY, PEOPLE, FastClock, process
+from tests.bots.dingtalk.flood import PEOPLE, process
+from tests.bots.floods import FastClock, fresh_store
 
 
 async def acks(store: Store, per_s: float, seconds: float) -> dict[str, float]:
@@ -56,13 +53,8 @@ def _spread(name: str, waits: list[float]) -> dict[str, float]:
 
 
 async def _main(per_s: float, seconds: float, url: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        engine = make_engine(url or f"sqlite+aiosqlite:///{folder}/acks.db")
-        await upgrade(engine)
-        store = Store(engine, blobs=Path(folder) / "blobs", sealer=KEY)
-        found = await acks(store, per_s, seconds)
-        await store.close()
-    print(json.dumps(found))  # noqa: T201 - the figure
+    async with fresh_store(url) as store:
+        print(json.dumps(await acks(store, per_s, seconds)))  # noqa: T201 - the figure
 
 
 if __name__ == "__main__":

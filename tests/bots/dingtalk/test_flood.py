@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from store.testing import Databases
 from store.work import Store
-from tests.bots.dingtalk.flood import KEY, flood
+from tests.bots.dingtalk.flood import flood
+from tests.bots.floods import KEY
 
 
 async def test_each_message_is_answered_once_and_in_order_however_the_line_breaks(sqlite_databases: Databases) -> None:
