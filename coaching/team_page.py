@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -18,6 +18,8 @@ from domain.suggestions import AI_LABEL
 from wire.documents import dump
 
 MOST_HESITATIONS = 12
+ListenIn = Callable[[str, str, int], str]
+"""The address that plays a conversation, by its id, from a turn, by its id, at a moment in ms."""
 
 
 def render_team(
@@ -26,12 +28,14 @@ def render_team(
     names: Mapping[str, str] | None = None,
     differences: Sequence[Difference] = (),
     lang: str = "zh",
+    listen: ListenIn | None = None,
 ) -> str:
     """Render the digest.
 
     Args:
         names: Rep id → name; an id without one is shown as it is.
         differences: What high converters do differently, if that was asked; those that were found are shown.
+        listen: Where a moment of a conversation can be heard, if the reader has the recordings at hand.
     """
     say = speaker_of(lang)
     known = names or {}
@@ -44,7 +48,7 @@ def render_team(
     values["differences"] = [(difference_words(each, say, lang), each) for each in differences if each.is_found]
     values["compared"] = len(differences)
     page = template("team.html.j2", lang)
-    return page.render(digest=digest, say=say, names=known, ai_label=AI_LABEL, **values)
+    return page.render(digest=digest, say=say, names=known, ai_label=AI_LABEL, listen=listen, **values)
 
 
 def difference_words(difference: Difference, say: Say, lang: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ from api.pages import Cursors, moment_and_id
 from api.parts import parts_of
 from api.rights import refuse_unseen, sees, visible_reps
 from coaching.documents import read_report
-from coaching.page import Listen, render_html
+from coaching.page import render_html
 from domain.errors import NotFoundError
 from store.calls import Call, CallFilter
 from store.consents import ConsentRecord
@@ -102,7 +103,7 @@ async def show_report(request: Request, who: User_, call_id: str) -> Response:
         report = await work.signals.report(call_id)
     if report is None:
         raise NotFoundError("store.no_call")
-    lang, listen = frame_of(request, who).lang, _listen(call) if call.blob_hash else None
+    lang, listen = frame_of(request, who).lang, partial(heard_at, call_id) if call.blob_hash else None
     shown = await asyncio.to_thread(lambda: render_html(read_report(report.document), lang=lang, listen=listen))
     return report_page(shown)
 
@@ -120,10 +121,9 @@ async def play(request: Request, who: User_, call_id: str) -> Response:
     return file_response(path, request, media_type=media_type, etag=call.blob_hash)
 
 
-def _listen(call: Call) -> Listen:
+def heard_at(call_id: str, turn_id: str, ms: int) -> str:
     """Where a moment is heard: the call's own page, its player set to the moment and its report open at the turn."""
-    page_of = f"/console/calls/{quote(call.call_id, safe='')}"
-    return lambda turn_id, ms: f"{page_of}?turn={quote(turn_id, safe='')}&at={ms}#player"
+    return f"/console/calls/{quote(call_id, safe='')}?turn={quote(turn_id, safe='')}&at={ms}#player"
 
 
 async def _seen(request: Request, who: SignedIn, call_id: str) -> Call:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from agent.team_calls import calls_of, reps_heard
 from api.console.answers import page, report_page
+from api.console.calls import heard_at
 from api.console.signed import SignedIn, User_, frame_of
 from api.parts import parts_of
 from api.rights import visible_reps
@@ -39,7 +40,7 @@ async def show_digest(request: Request, who: User_, days: Days = 30) -> Response
     digest = await asyncio.to_thread(build_digest, calls)
     names = await _names(request, who, reps)
     lang = frame_of(request, who).lang
-    return report_page(await asyncio.to_thread(lambda: render_team(digest, names=names, lang=lang)))
+    return report_page(await asyncio.to_thread(lambda: render_team(digest, names=names, lang=lang, listen=heard_at)))
 
 
 async def _reps(request: Request, who: SignedIn) -> Sequence[str]:

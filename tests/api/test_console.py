@@ -373,6 +373,7 @@ class TestPages:
         assert "/console/team/digest?days=7" in (await browser.get("/console/team", params={"days": 7})).text
         digest = (await browser.get("/console/team/digest", params={"days": 7})).text
         assert {name for name in ("王晓", "李雷", "韩梅") if name in digest} == seen
+        assert 'href="/console/calls/talk-r1?turn=t002&amp;at=4500#player"' in digest
 
     async def test_words_from_outside_are_text_never_markup(self, browser: httpx.AsyncClient, api_store: Store) -> None:
         hostile = '<script>alert("战")</script>'
