@@ -33,7 +33,7 @@ from domain.cases import Passage
 from eval.retrieval import OWN, cases_of
 from language.encoder import Encoder, Prefix
 from language.sentences import clauses
-from retrieval.facts import number_facts
+from retrieval.amounts import amounts
 from retrieval.fusion import rank
 from retrieval.index import Group
 from retrieval.memory_index import MemoryIndex
@@ -204,7 +204,7 @@ def _warm(text: str, encoder: GivenVectors, query: str) -> None:
     """Load dictionaries before the clock runs, as `jieba.initialize` does for the peer."""
     lexical_tokens(text)
     phonetic_tokens(text)
-    number_facts(text)
+    amounts(text)
     read_query(query, encoder)
 
 

@@ -16,10 +16,19 @@ from importlib.resources import files
 from retrieval.tokens import fold, latin_share
 
 _MOSTLY_ENGLISH = 0.6
+_ARTICLES = frozenset({"a", "an"})
 _ARTICLE = "one"
-"""Alone it counts nothing: one of them, one-page."""
+"""Alone these count nothing: one of them, one-page, a plant, thousands a day."""
 
 _PLURAL = "(?:es|s)?"
+
+_UNCHANGED = {"%": "%"}
+_BOUNDS = {
+    "不到": ("less than", "fewer than", "under", "below", "no more than", "not even", "at most", "up to", "within"),
+    "超过": ("more than", "over", "at least", "above"),
+    "约": ("about", "around", "roughly", "approximately", "nearly", "almost", "close to", "some", "circa"),
+}
+"""What is said before a number, and how Chinese says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +50,17 @@ def chinese_words(text: str) -> str:
         return ""
     glossary, plain = _glossary(), fold(text)
     found = [
-        (match.start(), _quantity(match, glossary))
-        for match in glossary.quantity.finditer(plain)
-        if match.group() != _ARTICLE
+        (match.start(), _quantity(match, glossary)) for match in glossary.quantity.finditer(plain) if _counts(match)
     ]
     found += [(match.start(), glossary.words[match["word"]]) for match in glossary.phrase.finditer(plain)]
     return " ".join(chinese for _, chinese in sorted(found))
+
+
+def _counts(match: re.Match[str]) -> bool:
+    """Whether it is a quantity: one month is, so is less than a month, a month is not."""
+    if match["number"] in _ARTICLES:
+        return bool(match["bound"] and match["unit"])
+    return match["number"] != _ARTICLE or bool(match["unit"])
 
 
 def _quantity(match: re.Match[str], glossary: _Glossary) -> str:
@@ -55,7 +69,9 @@ def _quantity(match: re.Match[str], glossary: _Glossary) -> str:
     for word in re.findall(r"[a-z]+", match["magnitude"] or ""):
         value *= Decimal(glossary.magnitudes[word])
     whole = int(value) if value == value.to_integral_value() else value.normalize()
-    return f"{whole}{glossary.units.get(match['unit'] or '', '')}"
+    unit = match["unit"] or ""
+    bound = next((chinese for chinese, words in _BOUNDS.items() if match["bound"] in words), "")
+    return f"{bound}{whole}{_UNCHANGED.get(unit) or glossary.units.get(unit, '')}"
 
 
 @cache
@@ -64,6 +80,7 @@ def _glossary() -> _Glossary:
     numbers = {word: str(value) for word, value in table["numbers"].items()}
     magnitudes = {word: str(value) for word, value in table["magnitudes"].items()}
     words: dict[str, str] = table["words"]
+    bounds = {word: "" for said in _BOUNDS.values() for word in said}
     return _Glossary(
         numbers=numbers,
         magnitudes=magnitudes,
@@ -71,7 +88,7 @@ def _glossary() -> _Glossary:
         words=words,
         phrase=re.compile(rf"(?<![a-z])(?P<word>{_any(words)}){_PLURAL}(?![a-z])"),
         quantity=re.compile(
-            rf"(?<![a-z\d.])(?P<number>\d[\d,]*(?:\.\d+)?|{_any(numbers)})"
+            rf"(?<![a-z\d.])(?:(?P<bound>{_any(bounds)})\s+)?(?P<number>\d[\d,]*(?:\.\d+)?|{_any(numbers)})"
             rf"(?P<magnitude>(?:[\s-]*(?:{_any(magnitudes)})(?![a-z]))*)"
             rf"(?:[\s-]*(?P<unit>{_any(table['units'])}|%){_PLURAL}(?![a-z]))?(?![a-z])"
         ),

@@ -8,33 +8,18 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 
-from language.numerals import numeral_value
-from language.quantities import Dimension, quantities
+from retrieval.amounts import COUNT, Amount, amounts, closeness
 from retrieval.tokens import fold
 
-_NUMERAL = re.compile(r"\d+(?:\.\d+)?|[零〇一二两三四五六七八九十百千点半]+")
-# What a numeral may be multiplied by until it is the value of a fact: 万, 亿, 成, %, and seconds of a time.
-_FACTORS = tuple(map(Decimal, ("1", "1e3", "1e4", "1e6", "1e8", "0.1", "0.01", "60", "3600", "86400", "604800")))
-_MONTH_FACTORS = tuple(Decimal(months * 30 * 86_400) for months in (1, 3, 12))
-_COUNTED = frozenset({Dimension.NUMBER, Dimension.COUNT, Dimension.MONEY})
-_SHARES = frozenset({Dimension.PERCENT, Dimension.POINTS, Dimension.DISCOUNT})
-_MONTH_S = 30 * 86_400
 _CONTRADICTED = 0.5
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class NumberFact:
-    """A number that can be compared: what it measures, how much, and of what (`台`, empty when not said)."""
-
-    measure: str
-    value: Decimal
-    unit: str = ""
+_HELD = 0.9
+# From how many to how many people work at a customer of each size; set by hand, the classes that people use overlap.
+_STAFF = {"小型": (1, 100), "中型": (60, 800), "大型": (400, 10_000), "集团": (1_500, math.inf)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +35,7 @@ class QueryFacts:
     industries: frozenset[str]
     sizes: frozenset[str]
     outcomes: frozenset[str]
-    numbers: frozenset[NumberFact]
+    numbers: frozenset[Amount]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,21 +51,27 @@ class FacetMatch:
 class HeldNumbers:
     """The numbers of a case: all of them, and those of what the customer asked."""
 
-    all: frozenset[NumberFact]
-    asked: frozenset[NumberFact]
+    all: frozenset[Amount]
+    asked: frozenset[Amount]
 
 
-def query_facts(text: str) -> QueryFacts:
-    """Read the facts of a query, Chinese or English (with the Chinese words of `retrieval.english` appended)."""
-    plain = fold(text)
+def query_facts(text: str, chinese: str = "") -> QueryFacts:
+    """Read the facts of a query.
+
+    Args:
+        text: Chinese or English.
+        chinese: What `retrieval.english` makes of an English one; its numbers are read there alone.
+    """
+    plain = fold(f"{text} {chinese}")
     table = _table()
     cued = [concept for concept in table.industries if any(cue in plain for cue in concept.cues)]
+    numbers = amounts(chinese or text)
     return QueryFacts(
         text=plain,
         industries=frozenset(name for concept in cued for name in concept.names),
-        sizes=_cued(plain, table.sizes),
-        outcomes=_cued(plain, table.outcomes),
-        numbers=number_facts(text),
+        sizes=_sizes(plain, numbers, table),
+        outcomes=_outcomes(plain, table),
+        numbers=numbers,
     )
 
 
@@ -104,54 +95,19 @@ def match_facets(query: QueryFacts, candidates: Sequence[Mapping[str, Sequence[s
 def match_numbers(query: QueryFacts, held: Sequence[HeldNumbers]) -> list[float]:
     """Hold the numbers of several cases against a query's.
 
-    A number that few of the cases hold counts up to 1, one that all hold nothing; a case whose customer asked
-    about the same measure with another value loses half a point.
+    A number that few of the cases hold counts up to 1, one that all hold nothing, one that is near counts less; a
+    case whose customer asked about the same measure with another value loses half a point.
     """
     scores = [0.0] * len(held)
-    for fact in query.numbers:
-        holders = [case for case, numbers in enumerate(held) if _holds(numbers.all, fact)]
-        rarity = math.log((len(held) + 1) / (len(holders) + 0.5)) / math.log(2 * (len(held) + 1))
-        for case in holders:
-            scores[case] += rarity
+    for asked in query.numbers:
+        near = [max((closeness(asked, given) for given in numbers.all), default=0.0) for numbers in held]
+        holders = sum(each >= _HELD for each in near)
+        rarity = math.log((len(held) + 1) / (holders + 0.5)) / math.log(2 * (len(held) + 1))
         for case, numbers in enumerate(held):
-            if case not in holders and _contradicts(numbers.asked, fact):
+            scores[case] += rarity * near[case]
+            if not near[case] and any(_is_alike(given, asked) for given in numbers.asked):
                 scores[case] -= _CONTRADICTED
     return scores
-
-
-@lru_cache(maxsize=100_000)
-def number_facts(text: str) -> frozenset[NumberFact]:
-    """Return the comparable numbers of a text; 三周, 3周 and 21天 are the same, 一个 is none."""
-    if not _NUMERAL.search(text):
-        return frozenset()
-    facts = set()
-    for quantity in quantities(text):
-        if quantity.low is None or quantity.is_article:
-            continue
-        for value in {quantity.low, quantity.high or quantity.low}:
-            if quantity.dimension in _COUNTED:
-                if value == 1 and not quantity.unit:
-                    continue  # 一 alone counts nothing
-                facts.add(NumberFact("count", value.normalize(), quantity.unit))
-            elif quantity.dimension in _SHARES:
-                facts.add(NumberFact("share", value.normalize()))
-            elif quantity.dimension is Dimension.DURATION:
-                factor = _MONTH_S if quantity.unit == "month" else 1
-                facts.add(NumberFact("time", (value * factor).normalize()))
-    return frozenset(facts)
-
-
-def numerals_of(facts: Collection[NumberFact]) -> frozenset[Decimal]:
-    """Return every bare numeral that a unit could turn into one of the facts (21 or 3 for 21 days)."""
-    return frozenset(fact.value / factor for fact in facts for factor in (*_FACTORS, *_MONTH_FACTORS))
-
-
-def may_hold(text: str, numerals: frozenset[Decimal]) -> bool:
-    """Tell quickly that a text need not be read for its numbers: it has none of these numerals, and no 半."""
-    return any("半" in said or _numeral(said) in numerals for said in set(_NUMERAL.findall(text)))
-
-
-_numeral = lru_cache(maxsize=10_000)(numeral_value)
 
 
 def _industry(wanted: frozenset[str], values: Sequence[str]) -> float:
@@ -166,14 +122,28 @@ def _member(wanted: frozenset[str], values: Sequence[str]) -> float:
     return 1.0 if not wanted.isdisjoint(values) else -1.0
 
 
-def _holds(held: frozenset[NumberFact], fact: NumberFact) -> bool:
-    return any((one.measure, one.value) == (fact.measure, fact.value) for one in held)
+def _is_alike(given: Amount, asked: Amount) -> bool:
+    """Whether two amounts are of one measure and one kind of thing, so that another value contradicts."""
+    return (given.measure, given.kind) == (asked.measure, asked.kind) and bool(asked.kind or asked.measure != COUNT)
 
 
-def _contradicts(held: frozenset[NumberFact], fact: NumberFact) -> bool:
-    return any(
-        (one.measure, one.unit) == (fact.measure, fact.unit) for one in held if fact.unit or fact.measure != "count"
-    )
+def _sizes(plain: str, numbers: frozenset[Amount], table: _Table) -> frozenset[str]:
+    """What a query calls a customer, or else the classes of a customer with so many people."""
+    said = {size for size, cue in table.sizes.items() if cue.search(plain)}
+    if said or not table.staff.search(plain):
+        return frozenset(said)
+    staff = [math.sqrt(amount.low * amount.high) for amount in numbers if amount.kind == "people"]
+    return frozenset(size for size, (low, high) in _STAFF.items() for count in staff if low <= count <= high)
+
+
+def _outcomes(plain: str, table: _Table) -> frozenset[str]:
+    """How the deal ended; 没签下来 is no 签下来, so what was read as lost or open is not read again as won."""
+    rest, found = table.no_outcome.sub(" ", plain), set()
+    for outcome in ("pending", "lost", "won"):
+        if table.outcomes[outcome].search(rest):
+            found.add(outcome)
+            rest = table.outcomes[outcome].sub(" ", rest)
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,12 +155,10 @@ class _Concept:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
     industries: tuple[_Concept, ...]
-    sizes: Mapping[str, tuple[str, ...]]
-    outcomes: Mapping[str, tuple[str, ...]]
-
-
-def _cued(plain: str, table: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
-    return frozenset(value for value, cues in table.items() if any(cue in plain for cue in cues))
+    sizes: Mapping[str, re.Pattern[str]]
+    outcomes: Mapping[str, re.Pattern[str]]
+    no_outcome: re.Pattern[str]
+    staff: re.Pattern[str]
 
 
 @cache
@@ -201,6 +169,14 @@ def _table() -> _Table:
             _Concept(names=tuple(row["facets"]), cues=tuple(cue.lower() for cue in row["cues"]))
             for row in table["industry"]
         ),
-        sizes={size: tuple(cue.lower() for cue in cues) for size, cues in table["customer_size"].items()},
-        outcomes={outcome: tuple(cue.lower() for cue in cues) for outcome, cues in table["outcome"].items()},
+        sizes={size: _either(cues, table["size_patterns"][size]) for size, cues in table["customer_size"].items()},
+        outcomes={name: _either(cues, table["outcome_patterns"][name]) for name, cues in table["outcome"].items()},
+        no_outcome=_either((), table["outcome_patterns"]["none"]),
+        staff=_either((), table["size_patterns"]["staff"]),
     )
+
+
+def _either(words: Sequence[str], patterns: Sequence[str]) -> re.Pattern[str]:
+    """Match any of the words or patterns, the longest words first."""
+    spelled = [re.escape(word.lower()) for word in sorted(words, key=len, reverse=True)]
+    return re.compile("|".join([*patterns, *spelled]))

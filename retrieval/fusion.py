@@ -12,7 +12,6 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 
@@ -20,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.cases import Passage
-from retrieval.facts import HeldNumbers, QueryFacts, match_facets, match_numbers, may_hold, number_facts, numerals_of
+from retrieval.amounts import amounts
+from retrieval.facts import HeldNumbers, QueryFacts, match_facets, match_numbers
 from retrieval.index import Candidates, Floats
 
 FEATURES = (
@@ -117,19 +117,13 @@ def _add_facts(matrix: NDArray[np.float64], candidates: Candidates, facts: Query
     so_far = matrix @ np.asarray([weights[name] for name in FEATURES])
     likely = np.argsort(-so_far, kind="stable")[:_NUMBERS_READ_FOR]
     starts, ends = _starts(candidates), np.r_[_starts(candidates)[1:], len(candidates.passages)]
-    numerals = numerals_of(facts.numbers)
-    held = [_numbers(candidates.passages[starts[place] : ends[place]], numerals) for place in likely]
+    held = [_numbers(candidates.passages[starts[place] : ends[place]]) for place in likely]
     matrix[likely, FEATURES.index("numbers")] = match_numbers(facts, held)
 
 
-def _numbers(passages: Sequence[Passage], numerals: frozenset[Decimal]) -> HeldNumbers:
-    """Read the numbers of what was asked, and of other passages where one of the query's could be among them."""
-    asked = [number_facts(passage.text) for passage in passages if passage.column in _ASKED]
-    told = [
-        number_facts(passage.text)
-        for passage in passages
-        if passage.column not in _ASKED and may_hold(passage.text, numerals)
-    ]
+def _numbers(passages: Sequence[Passage]) -> HeldNumbers:
+    asked = [amounts(passage.text) for passage in passages if passage.column in _ASKED]
+    told = [amounts(passage.text) for passage in passages if passage.column not in _ASKED]
     return HeldNumbers(all=frozenset().union(*asked, *told), asked=frozenset().union(*asked))
 
 

@@ -13,6 +13,8 @@ _HAN_RUN = re.compile(rf"[{_HAN}]+")
 _LATIN = re.compile(r"[A-Za-z]{2,}")
 # Pairs that Mandarin speakers and recognisers confuse; both sides of an index are folded the same way.
 _FOLDED_INITIALS = {"zh": "z", "ch": "c", "sh": "s"}
+_SPELLED = re.compile(r"(?<![a-z])[a-z]{4,24}(?![a-z])")
+_LONGEST = len("zhuang")
 _NASAL = re.compile(r"(?<=[aei])ng$")
 
 
@@ -42,6 +44,18 @@ def phonetic_tokens(text: str) -> list[str]:
     return tokens
 
 
+def romanised_tokens(text: str) -> list[str]:
+    """Return the syllable pairs of Latin words that spell Mandarin: Chengdu and 成都 are alike, Borui and 博睿 too.
+
+    English words that could be read so (machine: ma chi ne) are not told apart; no case has their sound as a rule.
+    """
+    tokens: list[str] = []
+    for word in _SPELLED.findall(fold(text)):
+        syllables = [_folded(syllable) for syllable in _spelled_syllables(word)]
+        tokens += [f"{one} {other}" for one, other in pairwise(syllables)]
+    return tokens
+
+
 def bigrams(run: str) -> list[str]:
     """Return the overlapping pairs of a run of characters, or the run itself if it is shorter than two."""
     return [run[at : at + 2] for at in range(len(run) - 1)] or [run]
@@ -55,11 +69,36 @@ def latin_share(text: str) -> float:
     return latin / (latin + 2.5 * han) if latin else 0.0
 
 
+def _spelled_syllables(word: str) -> list[str]:
+    """Cut a word into Mandarin syllables, the longest first, or into none if it cannot be cut without a rest."""
+    if not word:
+        return []
+    for end in range(min(len(word), _LONGEST), 0, -1):
+        if word[:end] in _every_syllable():
+            rest = _spelled_syllables(word[end:])
+            if rest or end == len(word):
+                return [word[:end], *rest]
+    return []
+
+
+@cache
+def _every_syllable() -> frozenset[str]:
+    """The toneless syllables of the 3,755 most common characters, those that GB 2312 puts first."""
+    from pypinyin import Style, lazy_pinyin
+
+    codes = [bytes((high, low)) for high in range(0xB0, 0xD8) for low in range(0xA1, 0xFF)]
+    characters = [code.decode("gb2312", errors="ignore") for code in codes]
+    return frozenset(lazy_pinyin([one for one in characters if one], style=Style.NORMAL, errors="ignore"))
+
+
 @cache
 def _syllable(char: str) -> str:
     from pypinyin import Style, lazy_pinyin
 
-    syllable = lazy_pinyin(char, style=Style.NORMAL, errors="default")[0]
+    return _folded(lazy_pinyin(char, style=Style.NORMAL, errors="default")[0])
+
+
+def _folded(syllable: str) -> str:
     for initial, folded in _FOLDED_INITIALS.items():
         if syllable.startswith(initial):
             syllable = folded + syllable[len(initial) :]
