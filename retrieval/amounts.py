@@ -119,7 +119,7 @@ def _share(said: Range, unit: re.Match[str], before: str) -> Amount | None:
     """折 says what is left: 八折 and 八五折 take off 0.2 and 0.15; 一成五 is 0.15."""
     low, high = _bounded(said, before, unit)
     if unit["unit"] == "折":
-        low, high = (each / 10 if each > 10 else each for each in (low, high))
+        low, high = sorted(each / 10 if each > 10 else each for each in (low, high))
         return Amount(SHARE, 1 - high / 10, 1 - low / 10) if 0 < high < 10 else None
     tenth = (numeral_value(unit["tenth"]) or 0) if unit["unit"] == "成" and unit["tenth"] else 0
     return _made(SHARE, (low + float(tenth) / 10, high + float(tenth) / 10), _words().shares[unit["unit"]])
