@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from api.callers import KeyLookup
 from api.console import advice as console_advice
 from api.console import calls as console_calls
 from api.console import cases as console_cases
@@ -42,6 +43,7 @@ from api.routes import (
     privacy,
     suggestions,
 )
+from store.turn_intake import TurnIntake
 
 if TYPE_CHECKING:
     from api.mcp import McpGate
@@ -109,6 +111,8 @@ def create_app(parts: ApiParts, *, lifespan: Lifespan | None = None) -> FastAPI:
     app.state.parts = parts
     app.state.figures = RequestFigures()
     app.state.live_calls = set()
+    app.state.key_lookup = KeyLookup(lambda: parts.store.across_tenants(writes=False))
+    app.state.turn_intake = TurnIntake(lambda tenant: parts.store.begin(tenant))
     app.state.sign_ins = MemoryRateLimiter(SIGN_INS_PER_MINUTE)
     app.state.console_problem = problem_page
     install_error_handlers(app)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated
 
 import structlog
 from fastapi import Depends, Security
 from fastapi.security import HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
 from api.errors import RefusedError
 from api.parts import ApiParts, parts_of
 from domain.errors import DeniedError
 from store.access import AccessEvent
-from store.keys import SCOPES_OF_ROLE, ApiKey, ApiScope, Role, find_key, use_is_stale
+from store.gathering import Gathering
+from store.keys import SCOPES_OF_ROLE, ApiKey, ApiScope, Role, find_keys, use_is_stale
 from store.work import Store
 
 log = structlog.get_logger(__name__)
@@ -37,6 +40,29 @@ class Caller:
     scopes: frozenset[ApiScope]
     rep_id: str | None
     team_id: str | None
+
+
+class KeyLookup:
+    """Finds keys in the database; requests that come together share a look.
+
+    Nothing is remembered from one look to the next, so that a revoked key is worthless from the next request on.
+
+    Args:
+        look: Opens a transaction that reads across tenants.
+    """
+
+    def __init__(self, look: Callable[[], AbstractAsyncContextManager[AsyncSession]]) -> None:
+        self._look = look
+        self._gathering: Gathering[str, ApiKey | None] = Gathering(self._find)
+
+    async def find(self, secret: str) -> ApiKey | None:
+        """Return the key of any tenant that this is the secret of, good or not; None if there is none."""
+        return await self._gathering.ask("", secret)
+
+    async def _find(self, _all: str, secrets: Sequence[str]) -> list[ApiKey | None]:
+        async with self._look() as session:
+            found = await find_keys(session, secrets)
+        return [found.get(secret) for secret in secrets]
 
 
 async def authenticate(request: HTTPConnection) -> Caller:
@@ -106,8 +132,8 @@ async def _key_of(request: HTTPConnection, store: Store) -> ApiKey:
     scheme, _, secret = _credentials(request).partition(" ")
     key = None
     if scheme.lower() == "bearer":
-        async with store.across_tenants(writes=False) as session:
-            key = await find_key(session, secret.strip())
+        lookup: KeyLookup = request.app.state.key_lookup
+        key = await lookup.find(secret.strip())
     if key is None or not key.is_good_at(store.clock()):
         await _note_bad_key(request, store, key)
         raise RefusedError("api.unauthenticated", headers=_CHALLENGE)

@@ -7,24 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, select, tuple_, update
 
 from domain.conversation import Transcript, Turn
 from domain.errors import ConflictError, DeniedError, NotFoundError
-from domain.sources import SourceKind, safe_part, turn_source_id
+from domain.sources import SourceKind, safe_part
 from store.accounts import Revision
+from store.additions import Added, Addition, Additions
 from store.canonical import canonical, digest
-from store.documents import Documents
 from store.scope import Repository
-from store.sources import SourceDraft, Sources
+from store.sources import Sources
 from store.tables import AnalysisRow, ConversationRow, DrillRow, MomentCommentRow, ReportRow, TurnRow
-from store.titles import turn_title
-from wire.documents import dump, dump_transcript, read_transcript
-
-DIGEST_CONVERSATION = "digest_conversation"
-"""The kind of job that looks at a conversation; its payload is `{"conversation_id", "revision"}`."""
-
-_OWN_COLUMNS = ("id", "speaker", "text", "start_ms", "end_ms")
+from store.turns import turn_document, turn_draft, turn_values
+from wire.documents import dump_transcript, read_transcript
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,39 +93,20 @@ class Conversations(Repository):
         turns = await self._session.scalars(
             select(TurnRow).where(TurnRow.conversation_id == conversation_id).order_by(TurnRow.position)
         )
-        return read_transcript({**row.document, "turns": [_turn_document(turn) for turn in turns]})
+        return read_transcript({**row.document, "turns": [turn_document(turn) for turn in turns]})
+
+    async def add(self, additions: Sequence[Addition]) -> list[Added | None]:
+        """Add turns to conversations, edit or take them back; see `Additions.add`."""
+        return await Additions(self._scope).add(additions)
 
     async def append(self, conversation_id: str, turns: Sequence[Turn]) -> list[str]:
-        """Add turns at the end, in a few statements however long the conversation is.
-
-        A turn that is there already with the same words changes nothing; with other words it is an
-        edit and its source gets a new version. What was found in the conversation is dropped.
-
-        Returns:
-            The ids of the turns that were new or changed.
+        """Add turns at the end; return the ids of those that were new or changed.
 
         Raises:
             NotFoundError: There is no such conversation, or it was erased.
             ConflictError: A turn's id differs from another's only in characters that a source id cannot hold.
         """
-        row = await self._locked(conversation_id)
-        head = read_transcript({**row.document, "turns": []})
-        known = await self._turns(conversation_id, [turn.id for turn in turns])
-        changed = [turn for turn in turns if turn.id not in known or known[turn.id].text != turn.text]
-        if not changed:
-            return []
-        at = await self._length(conversation_id)
-        for turn in changed:
-            values = _turn_values(conversation_id, turn)
-            if turn.id in known:
-                here = (TurnRow.conversation_id == conversation_id, TurnRow.turn_id == turn.id)
-                await self._session.execute(update(TurnRow).where(*here).values(values))
-            else:
-                await self._insert(TurnRow, [{**values, "position": at}])
-                at += 1
-        await Sources(self._scope).put_many([_draft(head, turn) for turn in changed if turn.text])
-        await self._moved_on(row, [[turn.id, turn.speaker, turn.text] for turn in changed])
-        return [turn.id for turn in changed]
+        return (await self._one(Addition(conversation_id=conversation_id, turns=turns))).changed
 
     async def recall(self, conversation_id: str, turn_id: str) -> bool:
         """Take back a turn that its sender recalled, words and all; say whether it was there.
@@ -138,14 +114,7 @@ class Conversations(Repository):
         Raises:
             NotFoundError: There is no such conversation, or it was erased.
         """
-        row = await self._locked(conversation_id)
-        here = (TurnRow.conversation_id == conversation_id, TurnRow.turn_id == turn_id)
-        if not await self._changed(delete(TurnRow).where(*here)):
-            return False
-        await Sources(self._scope).erase_many([turn_source_id(conversation_id, turn_id)])
-        await Documents(self._scope).erase_of(conversation_id, turn_id)
-        await self._moved_on(row, [[turn_id]])
-        return True
+        return bool((await self._one(Addition(conversation_id=conversation_id, recalled=[turn_id]))).changed)
 
     async def revision(self, conversation_id: str) -> Revision | None:
         """Return how often a conversation changed; a draft made on an older one is out of date."""
@@ -202,35 +171,11 @@ class Conversations(Repository):
         ):
             raise ConflictError("store.lookalike_id")
 
-    async def _locked(self, conversation_id: str) -> ConversationRow:
-        """The conversation's row, held until the transaction ends, so that its turns stay in order."""
-        row = ConversationRow
-        wanted = select(row).where(row.conversation_id == conversation_id, row.erased_at.is_(None))
-        found = await self._session.scalar(wanted.with_for_update())
-        if found is None:
+    async def _one(self, addition: Addition) -> Added:
+        (added,) = await self.add([addition])
+        if added is None:
             raise NotFoundError("store.no_conversation")
-        return found
-
-    async def _turns(self, conversation_id: str, turn_ids: Sequence[str]) -> dict[str, TurnRow]:
-        wanted = (TurnRow.conversation_id == conversation_id, TurnRow.turn_id.in_(turn_ids))
-        return {row.turn_id: row for row in await self._session.scalars(select(TurnRow).where(*wanted))}
-
-    async def _length(self, conversation_id: str) -> int:
-        last = select(func.max(TurnRow.position)).where(TurnRow.conversation_id == conversation_id)
-        found = await self._session.scalar(last)
-        return 0 if found is None else found + 1
-
-    async def _moved_on(self, row: ConversationRow, change: list[list[str]]) -> None:
-        """Note that the conversation is not what it was; its whole content is not hashed anew for one turn."""
-        await self._drop_findings(row.conversation_id)
-        values = {
-            "content_hash": "",
-            "words_hash": digest(canonical([row.words_hash, change])),
-            "revision": row.revision + 1,
-            "updated_at": self._now(),
-        }
-        same = ConversationRow.conversation_id == row.conversation_id
-        await self._session.execute(update(ConversationRow).where(same).values(values))
+        return added
 
     async def _drop_findings(self, conversation_id: str) -> None:
         for row in (AnalysisRow, ReportRow):
@@ -239,12 +184,14 @@ class Conversations(Repository):
     async def _put_turns(self, transcript: Transcript) -> None:
         await self._session.execute(delete(TurnRow).where(TurnRow.conversation_id == transcript.id))
         turns = enumerate(transcript.turns)
-        await self._insert(TurnRow, [{**_turn_values(transcript.id, turn), "position": at} for at, turn in turns])
+        await self._insert(TurnRow, [{**turn_values(transcript.id, turn), "position": at} for at, turn in turns])
 
     async def _put_sources(self, transcript: Transcript) -> None:
         sources = Sources(self._scope)
         spoken = [turn for turn in transcript.turns if turn.text]
-        kept = {source.source_id for source in await sources.put_many([_draft(transcript, turn) for turn in spoken])}
+        kept = {
+            source.source_id for source in await sources.put_many([turn_draft(transcript, turn) for turn in spoken])
+        }
         known = await sources.under(_prefix(transcript.id))
         await sources.retire_many([source.source_id for source in known if source.source_id not in kept])
 
@@ -276,39 +223,6 @@ def _words_hash(transcript: Transcript) -> str:
 
 def _prefix(conversation_id: str) -> str:
     return f"{SourceKind.TURN}:{safe_part(conversation_id)}:"
-
-
-def _draft(transcript: Transcript, turn: Turn) -> SourceDraft:
-    return SourceDraft(
-        source_id=turn_source_id(transcript.id, turn.id),
-        kind=SourceKind.TURN,
-        title=turn_title(transcript, turn),
-        text=turn.text,
-        start_ms=turn.start_ms,
-        end_ms=turn.end_ms,
-        speaker=turn.speaker,
-    )
-
-
-def _turn_values(conversation_id: str, turn: Turn) -> dict[str, Any]:
-    document = dump(turn, keep_none=False)
-    if not turn.words:
-        del document["words"]
-    return {
-        "conversation_id": conversation_id,
-        "turn_id": turn.id,
-        "source_part": safe_part(turn.id),
-        "speaker": turn.speaker,
-        "text": turn.text,
-        "start_ms": turn.start_ms,
-        "end_ms": turn.end_ms,
-        "document": {key: value for key, value in document.items() if key not in _OWN_COLUMNS},
-    }
-
-
-def _turn_document(row: TurnRow) -> dict[str, Any]:
-    times = {"start_ms": row.start_ms, "end_ms": row.end_ms}
-    return {"id": row.turn_id, "speaker": row.speaker, "text": row.text, **times, **row.document}
 
 
 def _aware(instant: datetime | None) -> datetime | None:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -169,15 +170,18 @@ def use_is_stale(key: ApiKey, now: datetime) -> bool:
     return key.last_used_at is None or now - key.last_used_at > _USE_NOTED_EVERY
 
 
-async def find_key(session: AsyncSession, secret: str) -> ApiKey | None:
-    """Return the key of any tenant that this is the secret of, good or not; None if there is none."""
-    form = _FORM.fullmatch(secret)
-    if form is None:
-        return None
-    row = await session.scalar(select(ApiKeyRow).where(ApiKeyRow.key_id == form.group(1)))
-    if row is None or not hmac.compare_digest(row.secret_hash, _hashed(secret)):
-        return None
-    return _key(row)
+async def find_keys(session: AsyncSession, secrets: Collection[str]) -> dict[str, ApiKey]:
+    """Return the keys of any tenant that these are the secrets of, good or not; unknown ones are left out."""
+    forms = {secret: form.group(1) for secret in secrets if (form := _FORM.fullmatch(secret))}
+    if not forms:
+        return {}
+    found = await session.scalars(select(ApiKeyRow).where(ApiKeyRow.key_id.in_(set(forms.values()))))
+    rows = {row.key_id: row for row in found}
+    return {
+        secret: _key(rows[key_id])
+        for secret, key_id in forms.items()
+        if key_id in rows and hmac.compare_digest(rows[key_id].secret_hash, _hashed(secret))
+    }
 
 
 async def any_key(session: AsyncSession, tenant: str) -> bool:

@@ -12,7 +12,7 @@ from domain.errors import ConflictError, InputError
 from domain.signals import Analysis
 from speech.checkpoints import FileCheckpoint
 from store.calls import DIGEST_CALL, Call
-from store.conversations import DIGEST_CONVERSATION
+from store.turn_intake import DIGEST_CONVERSATION
 from store.webhook_urls import WebhookUrls
 from store.webhooks import DELIVER_WEBHOOK, WebhookEvent
 from zhanqing.chats.pushes import PushRules, push_failed_call, push_report
@@ -69,7 +69,7 @@ def call_handler(calls: Callable[[], CallCoach], rules: PushRules | None = None)
 
 
 def conversation_handler(detector: Callable[[], SignalDetector]) -> Handler:
-    """Return what notices and measures in a stored conversation; one that moved on is left to the next job."""
+    """Return what notices and measures in a stored conversation; what is found in one that moved on is not kept."""
 
     async def digest_conversation(run: JobRun) -> None:
         conversation_id = str(run.job.payload["conversation_id"])
@@ -77,7 +77,7 @@ def conversation_handler(detector: Callable[[], SignalDetector]) -> Handler:
             revision = await work.conversations.revision(conversation_id)
             transcript = await work.conversations.get(conversation_id)
             lexicon = await work.lexicons.all()
-        if transcript is None or revision is None or revision.number != run.job.payload["revision"]:
+        if transcript is None:
             return
         found = await asyncio.to_thread(detector)
         signals = await asyncio.to_thread(found.detect, transcript, lexicon=lexicon)

@@ -28,9 +28,9 @@ from api.parts import parts_of
 from api.rights import SEES_ALL, refuse_unseen, sees, visible_reps, whose
 from domain.conversation import Transcript, Turn
 from domain.errors import InputError, NotFoundError
-from store.conversations import DIGEST_CONVERSATION, ConversationFilter, ConversationSummary
-from store.jobs import Job, Priority
-from store.work import Work
+from store.additions import Addition
+from store.conversations import ConversationFilter, ConversationSummary
+from store.turn_intake import TurnIntake, look_again
 from wire.documents import dump_transcript, read
 
 router = APIRouter(
@@ -38,9 +38,6 @@ router = APIRouter(
 )
 
 MAX_ID = 200
-
-SETTLE_S = 3.0
-"""How long a conversation may rest before it is looked at, so that a burst of messages is looked at once."""
 
 
 @router.post("", response_model=Stored, responses={**documented(400, 409), 201: {"model": Stored}})
@@ -55,8 +52,8 @@ async def put_conversation(request: Request, caller: Writer, body: TranscriptBod
         await work.conversations.put(transcript)
         after = await work.conversations.revision(transcript.id)
         number = after.number if after else 0
-        job = await _look_again(work, transcript.id, number) if before != after else None
-    stored = Stored(id=transcript.id, revision=number, job_id=job.job_id if job else None)
+        jobs = await look_again(work, [transcript.id] if before != after else [])
+    stored = Stored(id=transcript.id, revision=number, job_id=jobs.get(transcript.id))
     headers = {"location": location("conversations", transcript.id)}
     return answer(stored.model_dump(), status=200 if before else 201, headers=headers)
 
@@ -66,14 +63,10 @@ async def add_turns(request: Request, caller: Writer, conversation_id: str, body
     """Add turns at the end; a turn of a known id is the same turn again, or an edit of it."""
     turns: tuple[Turn, ...] = read(tuple[Turn, ...], body.turns, what="turns")
     await _refuse_foreign(request, caller, conversation_id)
-    async with parts_of(request).store.begin(caller.tenant) as work:
-        changed = await work.conversations.append(conversation_id, turns)
-        taken_back = [each for each in body.recalled if await work.conversations.recall(conversation_id, each)]
-        revision = await work.conversations.revision(conversation_id)
-        number = revision.number if revision else 0
-        if changed or taken_back:
-            await _look_again(work, conversation_id, number)
-    return answer(TurnsStored(id=conversation_id, changed=changed + taken_back, revision=number).model_dump())
+    addition = Addition(conversation_id=conversation_id, turns=turns, recalled=body.recalled)
+    intake: TurnIntake = request.app.state.turn_intake
+    added = await intake.add(caller.tenant, addition)
+    return answer(TurnsStored(id=conversation_id, changed=added.changed, revision=added.revision).model_dump())
 
 
 @router.get("", response_model=Page, responses=documented(400))
@@ -133,15 +126,4 @@ async def _refuse_foreign(request: Request, caller: Caller, conversation_id: str
     missing = NotFoundError("store.no_conversation")
     await refuse_unseen(
         request, caller, seen=seen, missing=missing, object_kind="conversation", object_id=conversation_id
-    )
-
-
-async def _look_again(work: Work, conversation_id: str, number: int) -> Job:
-    """Queue a new look at a conversation, at the revision that it has now."""
-    return await work.jobs.add(
-        DIGEST_CONVERSATION,
-        {"conversation_id": conversation_id, "revision": number},
-        dedupe_key=f"{conversation_id} {number}",
-        priority=Priority.BATCH,
-        delay_s=SETTLE_S,
     )

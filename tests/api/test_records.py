@@ -69,7 +69,7 @@ class TestConversations:
         clock.pass_s(4)
         claim = await queue.claim("w", lease_s=60, kinds=["digest_conversation"])
         assert claim is not None
-        assert claim.job.payload == {"conversation_id": "talk-1", "revision": 1}
+        assert claim.job.payload == {"conversation_id": "talk-1"}
 
     @pytest.mark.parametrize(
         ("path", "body", "status"),

@@ -18,10 +18,10 @@ from domain.conversation import Consent, ConsentStatus, Transcript, Turn
 from domain.sources import SourceKind, cite
 from domain.suggestions import Aigc, Claim, Decision, Envelope, PromptUse, Suggestion, SuggestionKind
 from store.calls import DIGEST_CALL
-from store.conversations import DIGEST_CONVERSATION
 from store.engine import make_engine
 from store.migrate import prepare
 from store.sealing import Sealer, installation_key
+from store.turn_intake import DIGEST_CONVERSATION
 from store.work import Store, Work
 from zhanqing.worker.broker import BrokerWorker, redis_broker, waker
 from zhanqing.worker.inprocess import InProcessWorker

@@ -158,7 +158,7 @@ async def served(name: str, url: str, folder: Path, workers: int) -> AsyncIterat
     settings = {"ZHANQING_TEST_LOAD_URL": url, "ZHANQING_TEST_LOAD_FOLDER": str(folder)}
     process = subprocess.Popen(command, env=os.environ | settings, cwd=ROOT)
     try:
-        for _ in range(300):
+        for _ in range(1200):
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.close()

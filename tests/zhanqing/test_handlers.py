@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -132,11 +133,10 @@ async def test_a_call_whose_consent_was_withdrawn_meanwhile_is_not_heard(sealed:
     assert coach.heard == []
 
 
-async def add_conversation(store: Store, revision: int = 1) -> None:
+async def add_conversation(store: Store) -> None:
     async with store.begin("acme") as work:
         await work.conversations.put(Transcript(id="talk-1", turns=WORDS))
-        payload = {"conversation_id": "talk-1", "revision": revision}
-        await work.jobs.add("digest_conversation", payload, priority=Priority.BATCH)
+        await work.jobs.add("digest_conversation", {"conversation_id": "talk-1"}, priority=Priority.BATCH)
 
 
 async def test_a_stored_conversation_is_looked_at(sealed: Store) -> None:
@@ -147,8 +147,18 @@ async def test_a_stored_conversation_is_looked_at(sealed: Store) -> None:
     assert analysis is not None and [signal.label for signal in analysis.signals] == ["压价"]
 
 
-async def test_a_conversation_that_moved_on_is_left_to_the_next_job(sealed: Store) -> None:
-    await add_conversation(sealed, revision=7)
-    await run(sealed, "digest_conversation", conversation_handler(ScriptedDetector))  # type: ignore[arg-type]  # scripted
+async def test_what_is_found_in_a_conversation_that_moved_on_meanwhile_is_not_kept(sealed: Store) -> None:
+    class MovingOn(ScriptedDetector):
+        def detect(self, transcript: Transcript, **around: object) -> tuple[Signal, ...]:
+            asyncio.run_coroutine_threadsafe(say_more(), loop).result(10)
+            return super().detect(transcript, **around)
+
+    async def say_more() -> None:
+        async with sealed.begin("acme") as work:
+            await work.conversations.append("talk-1", [Turn(id="t9", speaker="rep", text="好")])
+
+    loop = asyncio.get_running_loop()
+    await add_conversation(sealed)
+    await run(sealed, "digest_conversation", conversation_handler(MovingOn))  # type: ignore[arg-type]  # scripted
     async with sealed.read("acme") as work:
         assert await work.signals.get("talk-1") is None
