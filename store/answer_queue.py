@@ -8,14 +8,15 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, Table, Update, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Integer, Select, Update, bindparam, or_, select, update
 
 from store.chat_answers import ChatAnswer, answer_of
+from store.columns import table_of
 from store.sealing import Sealer
 from store.tables import ChatAnswerRow
 from store.work import Store
 
-_row: Table = ChatAnswerRow.__table__  # type: ignore[assignment]  # declared as FromClause
+_row = table_of(ChatAnswerRow)
 
 
 class AnswerQueue:

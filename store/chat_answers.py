@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select, update
+from sqlalchemy import ColumnElement, Row, Update, bindparam, func, select, update
 
+from store.columns import table_of
 from store.ids import new_id
 from store.sealed import SealedRepository
 from store.sealing import Sealer
@@ -142,18 +144,10 @@ class ChatAnswers(SealedRepository):
         decision_id: str | None = None,
     ) -> None:
         """Replace what is to be shown; a finished answer stays as it is."""
-        row = ChatAnswerRow
-        changed = {
-            "text": text,
-            "state": state,
-            "card": card,
-            "replaces": replaces,
-            "decision_id": decision_id,
-            "version": row.version + 1,
-            "due_at": self._now(),
-        }
-        unfinished = (row.answer_id == answer_id, row.state.not_in(FINAL))
-        await self._session.execute(update(row).where(*unfinished).values(changed))
+        said = {"text": text, "state": state, "card": card, "replaces": replaces, "decision_id": decision_id}
+        mine = {"tenant": self._tenant, "answer": answer_id}
+        written = {**mine, **{f"new_{name}": value for name, value in said.items()}, "now": self._now()}
+        await (await self._session.connection()).execute(_written(), written)
 
     async def get(self, answer_id: str) -> ChatAnswer | None:
         """Return an answer, or None."""
@@ -205,6 +199,16 @@ _BEGUN: dict[str, Any] = {
     "fence": 0,
     "reason": None,
 }
+
+
+@cache
+def _written() -> Update:
+    """Made once: making a statement costs more than running it."""
+    row = table_of(ChatAnswerRow)
+    mine = (row.c.tenant_id == bindparam("tenant"), row.c.answer_id == bindparam("answer"), row.c.state.not_in(FINAL))
+    names = ("text", "state", "card", "replaces", "decision_id")
+    said = {name: bindparam(f"new_{name}", type_=row.c[name].type) for name in names}
+    return update(row).where(*mine).values({**said, "version": row.c.version + 1, "due_at": bindparam("now")})
 
 
 def place_of_row(row: ChatAnswerRow | Row[Any]) -> ChatPlace:

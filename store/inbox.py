@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, Update, bindparam, delete, select, update
 
+from store.columns import table_of
 from store.ids import new_id
 from store.jobs import Job, JobOrder, Jobs, Priority
 from store.sealed import SealedRepository
@@ -94,7 +96,8 @@ class Inbox(SealedRepository):
 
     async def get(self, message_id: str) -> Mapping[str, Any] | None:
         """Return a message that is still to be answered, or None."""
-        payload = await self._session.scalar(select(InboxRow.payload).where(InboxRow.message_id == message_id))
+        mine = {"tenant": self._tenant, "message": message_id}
+        payload = await (await self._session.connection()).scalar(_payload(), mine)
         if not payload:
             return None
         found: Mapping[str, Any] = json.loads(self._key().open(payload["sealed"]))
@@ -102,11 +105,28 @@ class Inbox(SealedRepository):
 
     async def finish(self, message_id: str) -> None:
         """The message was answered: what it said is no longer needed, that it came is."""
-        done = {"done_at": self._now(), "payload": {}}
-        await self._session.execute(update(InboxRow).where(InboxRow.message_id == message_id).values(done))
+        done = {"tenant": self._tenant, "message": message_id, "now": self._now()}
+        await (await self._session.connection()).execute(_done(), done)
 
     def _sealed(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         return {"sealed": self._key().seal(json.dumps(payload, ensure_ascii=False))}
+
+
+# Made once: making a statement costs more than running it.
+
+
+@cache
+def _payload() -> Select[Any]:
+    return select(_row.c.payload).where(*_MINE)
+
+
+@cache
+def _done() -> Update:
+    return update(_row).where(*_MINE).values(done_at=bindparam("now"), payload={})
+
+
+_row = table_of(InboxRow)
+_MINE = (_row.c.tenant_id == bindparam("tenant"), _row.c.message_id == bindparam("message"))
 
 
 def _work(message_id: str, arrival: Arrival) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Insert, Row, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import ConflictError, NotFoundError
+from store.columns import table_of
 from store.ids import new_id
 from store.scope import Repository
 from store.tables import JobEventRow, JobRow
@@ -141,7 +142,7 @@ class Jobs(Repository):
             same = select(JobRow).where(JobRow.kind == kind, JobRow.dedupe_key == dedupe_key)
             return job_of((await self._session.scalars(same)).one())
         job = job_of(JobRow(tenant_id=self._tenant, **values))
-        await note(self._session, job, sequence=1)
+        await note(self._session, job)
         self._wake(job.job_id)
         return job
 
@@ -296,7 +297,7 @@ _FRESH: dict[str, Any] = {
 }
 
 
-def job_of(row: JobRow) -> Job:
+def job_of(row: JobRow | Row[Any]) -> Job:
     """Return a job row as a value."""
     return Job(
         tenant=row.tenant_id,
@@ -316,13 +317,21 @@ def job_of(row: JobRow) -> Job:
     )
 
 
-async def note(session: AsyncSession, job: Job, *, sequence: int | None = None) -> None:
-    """Write down where a job stands as the next event of its life, which is looked up unless it is known."""
-    row = JobEventRow
-    if sequence is None:
-        mine = (row.tenant_id == job.tenant, row.job_id == job.job_id)
-        sequence = (await session.scalar(select(func.max(row.sequence)).where(*mine)) or 0) + 1
-    await session.execute(insert(row), [event_of(job, sequence)])
+async def note(session: AsyncSession, job: Job) -> None:
+    """Write down where a job stands as the next event of its life."""
+    values = event_of(job, 0)
+    del values["sequence"]
+    await (await session.connection()).execute(_next_event(), values)
+
+
+@cache
+def _next_event() -> Insert:
+    """Made once: making a statement costs more than running it."""
+    events = table_of(JobEventRow)
+    mine = (events.c.tenant_id == bindparam("tenant_id"), events.c.job_id == bindparam("job_id"))
+    last = select(func.coalesce(func.max(events.c.sequence), 0) + 1).where(*mine)
+    given: dict[str, Any] = {column.name: bindparam(column.name) for column in events.c if column.name != "sequence"}
+    return insert(events).values({**given, "sequence": last.scalar_subquery()})
 
 
 def event_of(job: Job, sequence: int) -> dict[str, Any]:

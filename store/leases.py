@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import update
 
 from domain.errors import ConflictError
-from store.jobs import Job, Jobs, JobStatus, note
+from store.columns import table_of
+from store.jobs import Job, Jobs, JobStatus, job_of, note
 from store.scope import Repository
 from store.tables import JobRow
 
@@ -64,22 +65,26 @@ class Leases(Repository):
 
     async def hand_back(self, lease: Lease) -> Job:
         """Give the job back untouched, e.g. when stopping; this was no attempt."""
-        untried = {"status": JobStatus.QUEUED, "attempts": JobRow.attempts - 1, "available_at": self._now(), **_FREE}
+        untried = {
+            "status": JobStatus.QUEUED,
+            "attempts": JobRow.__table__.c.attempts - 1,
+            "available_at": self._now(),
+            **_FREE,
+        }
         return await self._change(lease, untried)
 
     async def _change(self, lease: Lease, values: dict[str, Any], *, noted: bool = True) -> Job:
-        held = update(JobRow).where(*_holds(lease)).values({**values, "updated_at": self._now()})
-        if not await self._changed(held):
+        table = table_of(JobRow)
+        held = (table.c.tenant_id == self._tenant, table.c.job_id == lease.job_id, table.c.fence == lease.fence)
+        running = (*held, table.c.status == JobStatus.RUNNING)
+        changed = update(table).where(*running).values({**values, "updated_at": self._now()}).returning(table)
+        row = (await (await self._session.connection()).execute(changed)).one_or_none()
+        if row is None:
             raise ConflictError("store.lease_lost", job_id=lease.job_id)
-        job = await Jobs(self._scope).existing(lease.job_id)
+        job = job_of(row)
         if noted:
             await note(self._session, job)
         return job
 
 
 _FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
-
-
-def _holds(lease: Lease) -> tuple[ColumnElement[bool], ...]:
-    row = JobRow
-    return (row.job_id == lease.job_id, row.status == JobStatus.RUNNING, row.fence == lease.fence)

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from store.columns import TenantOwned
+from store.columns import TenantOwned, table_of
 
 Clock = Callable[[], datetime]
 Waker = Callable[[str], Awaitable[None]]
@@ -56,7 +56,7 @@ class Repository:
         """Insert rows of this tenant; nothing to insert is fine."""
         if values:
             owned = [{"tenant_id": self._tenant, **each} for each in values]
-            await self._session.execute(insert(row.__table__), owned)
+            await self._session.execute(insert(table_of(row)), owned)
 
     async def _insert_new(self, row: type[TenantOwned], values: Mapping[str, Any]) -> bool:
         """Insert one row unless a unique key is taken already; say whether it was new."""
@@ -69,7 +69,7 @@ class Repository:
         """Insert rows but those that a unique key forbids; return this column of those that are new."""
         if not values:
             return set()
-        table = row.__table__
+        table = table_of(row)
         statement = self._dialect().insert(table).on_conflict_do_nothing().returning(table.c[returning])
         owned = [{"tenant_id": self._tenant, **each} for each in values]
         return set(await self._session.scalars(statement, owned))
@@ -94,7 +94,7 @@ class Repository:
     ) -> None:
         """Overwrite other columns of the rows of this tenant with these keys; each mapping names the same columns."""
         if values:
-            table = row.__table__
+            table = table_of(row)
             at = [table.c[name] == bindparam(f"at_{name}") for name in key]
             fresh = {name: bindparam(f"new_{name}") for name in values[0] if name not in key}
             changed = update(table).where(table.c.tenant_id == self._tenant, *at).values(fresh)

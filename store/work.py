@@ -126,7 +126,9 @@ class Store:
         try:
             async with (
                 self._turn(writes),
-                AsyncSession(engine, expire_on_commit=False, execution_options=options) as session,
+                AsyncSession(
+                    engine, sync_session_class=_Narrowed, expire_on_commit=False, execution_options=options
+                ) as session,
                 session.begin(),
             ):
                 yield session
@@ -149,15 +151,21 @@ class Store:
         return _taken(self._gates.setdefault(asyncio.get_running_loop(), asyncio.Lock()))
 
 
+class _Narrowed(Session):
+    """A session whose statements reach one tenant's rows once it is bound to one."""
+
+
 def narrow(session: Session, tenant: str) -> None:
     """Bind a session to a tenant: SQLAlchemy adds the criterion to every SELECT, UPDATE and DELETE."""
+    session.info["tenant"] = tenant
 
-    def add_criterion(state: ORMExecuteState) -> None:
-        if state.is_select or state.is_update or state.is_delete:
-            owned = with_loader_criteria(TenantOwned, lambda row: row.tenant_id == tenant, include_aliases=True)
-            state.statement = state.statement.options(owned)
 
-    event.listen(session, "do_orm_execute", add_criterion)
+@event.listens_for(_Narrowed, "do_orm_execute")
+def _add_criterion(state: ORMExecuteState) -> None:
+    tenant = state.session.info.get("tenant")
+    if tenant is not None and (state.is_select or state.is_update or state.is_delete):
+        owned = with_loader_criteria(TenantOwned, lambda row: row.tenant_id == tenant, include_aliases=True)
+        state.statement = state.statement.options(owned)
 
 
 @asynccontextmanager
