@@ -12,13 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zlib import compress
 
 import numpy as np
+import numpy.typing as npt
 
 from domain.errors import MissingError, ModelError
 from speech.audio import RATE, Samples
+from speech.heap import give_back_memory
 from speech.recognizer import HeardWord, Hypothesis
 
 _FILES = ("model.bin", "config.json", "tokenizer.json")
@@ -30,6 +32,7 @@ _FEWEST_PER_S = 1.5  # Mandarin runs at 3 to 6 characters a second
 _UNSURE = -0.5
 _LOOP = re.compile(r"(.{1,10}?)\1{5,}")
 _MOST_COMPRESSION = 2.4
+Encoded = npt.NDArray[np.floating[Any]]
 
 
 class FasterWhisperRecognizer:
@@ -62,9 +65,10 @@ class FasterWhisperRecognizer:
         found: list[Hypothesis] = []
         try:
             for batch in _batches(windows, self._batch):
-                encoded = model.encode(_features(model, batch))
+                encoded = _encoded(model, batch)
                 language = language or _find_language(model, encoded)
                 found += _decode(model, encoded, batch, language, prompt)
+                give_back_memory()
         except (RuntimeError, ValueError) as error:
             raise ModelError("speech.recognizer_failed", model=self._folder.name) from error
         return found
@@ -92,17 +96,37 @@ def _batches(windows: Sequence[Samples], size: int) -> Iterator[Sequence[Samples
     return (windows[start : start + size] for start in range(0, len(windows), size))
 
 
-def _features(model: Any, windows: Sequence[Samples]) -> Any:
+def _encoded(model: Any, windows: Sequence[Samples]) -> Encoded:
+    """What the encoder hears, (windows, 1500, dimension), in the precision it computes in.
+
+    On the CPU one window at a time: attention over 1,500 frames takes 72 MB a window while it is computed, and is no
+    faster for several (peak of the process 812 MB for four together, 544 MB one by one).
+    """
+    step = 1 if model.model.device == "cpu" else len(windows)
+    parts = [
+        np.array(model.model.encode(_view(_features(model, some)), to_cpu=True)) for some in _batches(windows, step)
+    ]
+    return np.concatenate(parts)
+
+
+def _features(model: Any, windows: Sequence[Samples]) -> npt.NDArray[np.float32]:
     """Log-mel features padded to 30 s, float32 (windows, mels, 3000)."""
     from faster_whisper.audio import pad_or_trim
 
     return np.stack([pad_or_trim(model.feature_extractor(window)[..., :-1]) for window in windows])
 
 
-def _find_language(model: Any, encoded: Any) -> str:
+def _view(array: npt.NDArray[Any]) -> Any:
+    """The same numbers as CTranslate2 takes them; they live as long as the array."""
+    from ctranslate2 import StorageView
+
+    return StorageView.from_array(np.ascontiguousarray(array))
+
+
+def _find_language(model: Any, encoded: Encoded) -> str:
     """Chinese, unless the windows' mean belief in one other language is strong."""
     beliefs: dict[str, float] = {}
-    windows = model.model.detect_language(encoded)
+    windows = model.model.detect_language(_view(encoded))
     for window in windows:
         for token, probability in window:
             beliefs[token] = beliefs.get(token, 0.0) + probability / len(windows)
@@ -110,22 +134,29 @@ def _find_language(model: Any, encoded: Any) -> str:
     return best.strip("<|>") if beliefs[best] >= _SURE_OF_OTHER_LANGUAGE else "zh"
 
 
-def _decode(model: Any, encoded: Any, windows: Sequence[Samples], language: str, prompt: str) -> list[Hypothesis]:
+def _decode(model: Any, encoded: Encoded, windows: Sequence[Samples], language: str, prompt: str) -> list[Hypothesis]:
     """Decode encoded windows; what came out doubtful is decoded again another way and the better one kept."""
     from faster_whisper.tokenizer import Tokenizer
 
     tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
     lengths_s = [len(window) / RATE for window in windows]
-    decoded = _generate(model, tokenizer, encoded, len(windows), prompt, with_times=False)
+    decoded = _generate(model, tokenizer, encoded, prompt, with_times=False)
     doubtful = [index for index, one in enumerate(decoded) if _is_doubtful(one, lengths_s[index])]
     if doubtful:
-        again = model.encode(_features(model, [windows[index] for index in doubtful]))
-        second = _generate(model, tokenizer, again, len(doubtful), "", with_times=True)
+        second = _generate(model, tokenizer, encoded[doubtful], "", with_times=True)
         for index, other in zip(doubtful, second, strict=True):
             decoded[index] = _better(decoded[index], other, lengths_s[index])
-    frames = [len(window) // _SAMPLES_PER_FRAME for window in windows]
-    aligned = model.find_alignment(tokenizer, [one.tokens for one in decoded], encoded, frames)
+    aligned = [
+        _aligned(model, tokenizer, one.tokens, heard, len(window) // _SAMPLES_PER_FRAME)
+        for one, heard, window in zip(decoded, encoded, windows, strict=True)
+    ]
     return [_hypothesis(*parts, language) for parts in zip(decoded, aligned, lengths_s, strict=True)]
+
+
+def _aligned(model: Any, tokenizer: Any, tokens: list[int], heard: Encoded, frames: int) -> Sequence[Any]:
+    """Words of one window with times; one at a time, for each token takes 0.2 MB, a row of the whole vocabulary."""
+    (words,) = model.find_alignment(tokenizer, [tokens], _view(heard[None]), [frames])
+    return cast("Sequence[Any]", words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +169,7 @@ class _Decoded:
     no_speech_probability: float
 
 
-def _generate(
-    model: Any, tokenizer: Any, encoded: Any, windows: int, prompt: str, *, with_times: bool
-) -> list[_Decoded]:
+def _generate(model: Any, tokenizer: Any, encoded: Encoded, prompt: str, *, with_times: bool) -> list[_Decoded]:
     """Beam search over encoded windows.
 
     Args:
@@ -151,8 +180,8 @@ def _generate(
 
     hint = tokenizer.encode(" " + prompt.strip()) if prompt.strip() else []
     results = model.model.generate(
-        encoded,
-        [model.get_prompt(tokenizer, hint, without_timestamps=not with_times)] * windows,
+        _view(encoded),
+        [model.get_prompt(tokenizer, hint, without_timestamps=not with_times)] * len(encoded),
         beam_size=_BEAM,
         max_length=model.max_length,
         suppress_tokens=list(get_suppressed_tokens(tokenizer, [-1])),
