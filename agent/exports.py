@@ -19,8 +19,8 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from domain.errors import InputError
+from domain.footnotes import Footnote, Footnotes, marks
 from domain.messages import text
-from domain.sources import Citation
 from domain.suggestions import Aigc, Envelope
 
 _CUSTOM_PART = "docProps/custom.xml"
@@ -69,7 +69,7 @@ class Page:
     title: str
     label: str
     sections: tuple[Section, ...]
-    sources: tuple[Citation, ...]
+    sources: tuple[Footnote, ...]
     missing: tuple[str, ...]
     notes: tuple[str, ...]
     decision_id: str
@@ -112,20 +112,17 @@ def _stored_aigc(content: bytes, form: ExportFormat) -> str:
 
 
 def _page(envelope: Envelope, lang: str) -> Page:
-    numbers: dict[Citation, int] = {}
+    footnotes = Footnotes()
     sections = []
     for one in envelope.suggestions:
-        sentences = tuple(
-            (claim.text, tuple(dict.fromkeys(numbers.setdefault(each, len(numbers) + 1) for each in claim.citations)))
-            for claim in one.claims
-        )
+        sentences = tuple((claim.text, tuple(footnotes.numbers(claim))) for claim in one.claims)
         heed = tuple(dict.fromkeys(note.message for note in one.compliance))
         sections.append(Section(title=one.tactic, sentences=sentences, heed=heed))
     return Page(
         title=text(f"agent.export_{envelope.kind.value}", lang),
         label=envelope.label,
         sections=tuple(sections),
-        sources=tuple(numbers),
+        sources=tuple(footnotes.notes),
         missing=envelope.missing,
         notes=(*([envelope.reason] if envelope.reason else []), *envelope.notes),
         decision_id=envelope.decision_id,
@@ -163,8 +160,10 @@ class _Item:
 def _lists(page: Page, lang: str) -> list[tuple[str, list[_Item]]]:
     """Return what follows the sections: sources, open questions, notes; empty ones left out."""
     sources = [
-        _Item(mark=f"{number}.", words=f"{each.title}：“{each.quote}”（{each.source_id} v{each.version}）")
-        for number, each in enumerate(page.sources, start=1)
+        _Item(
+            mark=f"{note.number}.", words=f"{note.first.title}：{note.quoted}（{note.source_id} v{note.first.version}）"
+        )
+        for note in page.sources
     ]
     found = [
         (text("agent.export_sources", lang), sources),
@@ -201,8 +200,7 @@ def _docx(page: Page, lang: str) -> bytes:
     for section in page.sections:
         document.add_heading(section.title, level=2)
         for said, numbers in section.sentences:
-            marks = "".join(f"[{number}]" for number in numbers)
-            document.add_paragraph(said.replace("\n", " ") + marks, style="List Bullet")
+            document.add_paragraph(said.replace("\n", " ") + marks(numbers), style="List Bullet")
         for heed in section.heed:
             document.add_paragraph(heed, style="Intense Quote")
     for title, items in _lists(page, lang):

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from bots.markdown import escaped
 from bots.outgoing import Button, Card
+from domain.footnotes import Footnotes, marks
 from domain.sources import Citation, SourceKind
 from domain.suggestions import (
     AI_LABEL,
     Claim,
     Envelope,
     FeedbackAction,
-    Suggestion,
     SuggestionKind,
     VerifiedSentence,
 )
 
-MOST_SOURCES = 12
-"""Sources written out beneath an answer; a phone's screen holds no more, and why shows all."""
+MOST_SOURCES = 40
+"""Sources written out beneath an answer: more than any answer cites, so that only a broken one is cut short."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,41 +33,26 @@ class Rendered:
     card: Card | None = None
 
 
-@dataclass(slots=True)
-class _Marks:
-    """Numbers citations in the order in which a reader meets them; the same span keeps its number."""
-
-    cited: dict[tuple[str, int, int], Citation] = field(default_factory=dict)
-
-    def of(self, claim: Claim) -> str:
-        return "".join(f"[{self._number(citation)}]" for citation in claim.citations)
-
-    def _number(self, citation: Citation) -> int:
-        key = (citation.source_id, citation.start, citation.end)
-        self.cited.setdefault(key, citation)
-        return list(self.cited).index(key) + 1
-
-
 def render(envelope: Envelope, lang: str = "zh") -> Rendered:
     """Return an envelope as chat text and card; an abstention has its reason and no buttons."""
     if envelope.abstained:
         return Rendered(text="\n\n".join([escaped(envelope.reason or ""), *_tail(envelope, lang)]))
-    marks = _Marks()
-    blocks = [*_head(envelope, lang), *_suggestions(envelope, marks, lang), _sources(marks, lang)]
+    notes = Footnotes()
+    blocks = [*_head(envelope, lang), *_suggestions(envelope, notes, lang), _sources(notes, lang)]
     return Rendered(text="\n\n".join([*blocks, *_tail(envelope, lang)]), card=_card(envelope, lang))
 
 
 def render_so_far(sentences: Sequence[VerifiedSentence], lang: str = "zh") -> str:
     """Return what is verified of an answer that is still being written, with the sources of each sentence."""
-    marks = _Marks()
+    notes = Footnotes()
     parts: list[str] = []
     tactic = None
     for sentence in sentences:
         if sentence.tactic != tactic:
             tactic = sentence.tactic
             parts.append(f"\n\n**{escaped(tactic)}**\n")
-        parts.append(escaped(sentence.claim.text) + marks.of(sentence.claim))
-    blocks = ("".join(parts).strip(), _sources(marks, lang), word("thinking", lang), escaped(AI_LABEL))
+        parts.append(_with_marks(sentence.claim, notes))
+    blocks = ("".join(parts).strip(), _sources(notes, lang), word("thinking", lang), escaped(AI_LABEL))
     return "\n\n".join(blocks)
 
 
@@ -96,7 +81,7 @@ def _head(envelope: Envelope, lang: str) -> Iterator[str]:
         yield word(heads[envelope.kind], lang)
 
 
-def _suggestions(envelope: Envelope, marks: _Marks, lang: str) -> Iterator[str]:
+def _suggestions(envelope: Envelope, notes: Footnotes, lang: str) -> Iterator[str]:
     """Yield each suggestion; a section of a brief that no source fills has nothing to show."""
     numbered = envelope.kind is SuggestionKind.REPLY
     for number, suggestion in enumerate(envelope.suggestions, start=1):
@@ -104,28 +89,28 @@ def _suggestions(envelope: Envelope, marks: _Marks, lang: str) -> Iterator[str]:
             continue
         title = f"{number} · {escaped(suggestion.tactic)}" if numbered else escaped(suggestion.tactic)
         lines = [f"**{title}**"] if envelope.kind is not SuggestionKind.ASK else []
-        lines.append(_marked(suggestion, marks))
+        lines.append("".join(_with_marks(claim, notes) for claim in suggestion.claims))
         if suggestion.compliance:
             messages = dict.fromkeys(note.message.rstrip("。") for note in suggestion.compliance)
             lines.append(word("compliance", lang, message="；".join(escaped(message) for message in messages)))
         yield "\n".join(lines)
 
 
-def _marked(suggestion: Suggestion, marks: _Marks) -> str:
-    return "".join(escaped(claim.text) + marks.of(claim) for claim in suggestion.claims)
+def _with_marks(claim: Claim, notes: Footnotes) -> str:
+    return escaped(claim.text) + marks(notes.numbers(claim))
 
 
-def _sources(marks: _Marks, lang: str) -> str:
+def _sources(notes: Footnotes, lang: str) -> str:
     """Return the quotes under where they are from, each source's name once as long as its quotes follow each other."""
     lines = [word("sources", lang)]
     origin = ""
-    for number, citation in enumerate(list(marks.cited.values())[:MOST_SOURCES], start=1):
-        if (named := _origin(citation, lang)) != origin:
+    for note in notes.notes[:MOST_SOURCES]:
+        if (named := _origin(note.first, lang)) != origin:
             # A blank line ends the quote before, which would go on otherwise.
             lines.append(f"\n{named}" if origin else named)
             origin = named
-        lines.append(f"> [{number}] “{escaped(citation.quote)}”")
-    left = len(marks.cited) - MOST_SOURCES
+        lines.append(f"> [{note.number}] {escaped(note.quoted)}")
+    left = len(notes.notes) - MOST_SOURCES
     return "\n".join([*lines, *([word("more_sources", lang, count=left)] if left > 0 else [])])
 
 

@@ -7,7 +7,7 @@ Citations stand in the text as [1], [2] with their sources below it, and whole i
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,8 @@ from api.errors import openai_error, status_of
 from api.events import with_heartbeats
 from api.parts import coach_of, parts_of
 from domain.errors import InputError, NotFoundError, ZhanqingError
+from domain.footnotes import Footnotes, marks
 from domain.messages import text
-from domain.sources import Citation
 from domain.suggestions import Envelope, StartedOver, StreamEvent, VerifiedSentence
 from store.ids import new_id
 from wire.documents import dump
@@ -186,8 +186,7 @@ class Written:
 
     def __init__(self) -> None:
         self._suggestion = ""
-        self._numbers: dict[tuple[str, int, int, int], int] = {}
-        self._cited: list[Citation] = []
+        self._footnotes = Footnotes()
 
     def sentence(self, said: VerifiedSentence) -> str:
         """Return a sentence with its numbers, under its suggestion's name where that is new."""
@@ -195,14 +194,13 @@ class Written:
         if said.suggestion_id != self._suggestion:
             head = "\n\n" * bool(self._suggestion) + f"【{said.tactic}】" * bool(said.tactic)
             self._suggestion = said.suggestion_id
-        marks = [_number(citation, self._numbers, self._cited) for citation in said.claim.citations]
-        return head + said.claim.text + "".join(f"[{mark}]" for mark in marks)
+        return head + said.claim.text + marks(self._footnotes.numbers(said.claim))
 
     def end(self, envelope: Envelope) -> str:
         """Return what stands under an answer: why there is none, or its sources; and the AI label."""
         if envelope.abstained:
             return f"{envelope.reason or ''}\n\n{envelope.label}"
-        return f"\n\n{_sources(self._cited)}\n\n{envelope.label}"
+        return f"\n\n{_sources(self._footnotes)}\n\n{envelope.label}"
 
 
 def usage(envelope: Envelope) -> dict[str, int] | None:
@@ -212,18 +210,8 @@ def usage(envelope: Envelope) -> dict[str, int] | None:
     return {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
-def _number(citation: Citation, numbers: dict[tuple[str, int, int, int], int], cited: list[Citation]) -> int:
-    place = (citation.source_id, citation.version, citation.start, citation.end)
-    if place not in numbers:
-        cited.append(citation)
-        numbers[place] = len(cited)
-    return numbers[place]
-
-
-def _sources(cited: Sequence[Citation]) -> str:
-    lines = [
-        f"[{number}] {each.title}：“{each.quote}”（{each.source_id}）" for number, each in enumerate(cited, start=1)
-    ]
+def _sources(footnotes: Footnotes) -> str:
+    lines = [f"[{note.number}] {note.first.title}：{note.quoted}（{note.source_id}）" for note in footnotes.notes]
     return "\n".join([text("api.sources"), *lines])
 
 

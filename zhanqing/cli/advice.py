@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain.errors import InputError
+from domain.footnotes import Footnotes, marks
 from domain.messages import text as message
 from zhanqing.cli.batch import Answer, Row, run_batch
 from zhanqing.cli.options import BatchIn, BatchOut, JsonOut, Lang, Tenant, batch_files, subject
@@ -167,16 +168,11 @@ def print_envelope(envelope: Envelope, lang: str) -> None:
     if envelope.abstained:
         say(envelope.reason or "")
     for suggestion in envelope.suggestions:
-        numbers: dict[tuple[str, int, int], int] = {}
-        words = []
-        for claim in suggestion.claims:
-            keys = [(citation.source_id, citation.start, citation.end) for citation in claim.citations]
-            marks = "".join(f"[{numbers.setdefault(key, len(numbers) + 1)}]" for key in keys)
-            words.append(f"{claim.text}{marks}")
-        say(f"\n【{suggestion.tactic}】{''.join(words)}")
-        quotes = {(c.source_id, c.start, c.end): c for claim in suggestion.claims for c in claim.citations}
-        for key, number in numbers.items():
-            say(f"  [{number}] {quotes[key].title}：“{quotes[key].quote}” ({key[0]})")
+        footnotes = Footnotes()
+        words = "".join(f"{claim.text}{marks(footnotes.numbers(claim))}" for claim in suggestion.claims)
+        say(f"\n【{suggestion.tactic}】{words}")
+        for cited in footnotes.notes:
+            say(f"  [{cited.number}] {cited.first.title}：{cited.quoted} ({cited.source_id})")
         for note in suggestion.compliance:
             say(f"  ! {note.message}")
     for line in (*envelope.missing, *envelope.notes):
