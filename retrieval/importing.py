@@ -19,11 +19,15 @@ from retrieval.duplicates import Duplicates
 from retrieval.redaction import redact_case
 from retrieval.rows import Row, read_rows
 from store.cases import Saved
+from store.statistics import count_knowledge
 from store.work import Store, Work
 
 CASE_SUFFIXES = frozenset({".csv", ".xlsx", ".jsonl"})
 BATCH = 200
 """Cases a transaction: a writer is not kept waiting for long, and little is repeated after a crash."""
+
+_FIRST_COUNT, _COUNT_GROWTH = 400, 4
+"""Cases after which the database counts its rows, and how many times as many until it does so again."""
 
 Progress = Callable[[int, int], None]
 """Cases done and cases in all."""
@@ -131,13 +135,16 @@ async def import_cases(
         return report
     duplicates = await _duplicates(store, tenant, checked.cases)
     results: list[Saved] = []
-    published = 0
+    published, next_count = 0, _FIRST_COUNT
     for at in range(0, len(checked.cases), batch_size):
         batch = [one.case for one in checked.cases[at : at + batch_size]]
         async with store.begin(tenant) as work:
             saved = await work.cases.save(batch, by=by)
             published += await _publish(work, batch, saved, by) if is_published else 0
         results += saved
+        if len(results) >= next_count:
+            await count_knowledge(store.engine)
+            next_count *= _COUNT_GROWTH
         if on_progress is not None:
             on_progress(len(results), len(checked.cases))
     kinds: dict[str, int] = {}

@@ -37,12 +37,18 @@ GROUP_KIND = "group"
 CASE, DOCUMENT = "case", "document"
 
 _ENCODE_AT_ONCE = 64
+_KEEP_AT_ONCE = 1_024
+"""Vectors that are kept together: what a process that is killed meanwhile has encoded is not encoded again."""
+
 _COLUMN_ORDER = {column: place for place, column in enumerate(CASE_COLUMNS)}
 
 Wanted = dict[str, tuple[str, ...]]
 
 IndexFactory = Callable[[str, int], PassageIndex]
 """Tenant and dimension → an empty index."""
+
+Progress = Callable[[int, int], None]
+"""Texts encoded and texts to encode."""
 
 
 def index_in_memory(_tenant: str, dimension: int) -> PassageIndex:
@@ -112,9 +118,9 @@ class CaseSearch:
             return ()
         return await asyncio.to_thread(self._find_passages, copy, text, top_k)
 
-    async def refresh(self, tenant: str) -> int:
+    async def refresh(self, tenant: str, *, on_progress: Progress | None = None) -> int:
         """Take over every change and return the corpus version; done before each search, useful after an import."""
-        return (await self._current(tenant)).version
+        return (await self._current(tenant, on_progress)).version
 
     async def build_graphs(self) -> int:
         """Bring the vector graphs of large corpora up to date and save them; return how many were built.
@@ -188,7 +194,7 @@ class CaseSearch:
                 lines.append(message(key, self._lang, column=column, values=", ".join(strangers)))
         return tuple(lines)
 
-    async def _current(self, tenant: str) -> _Copy:
+    async def _current(self, tenant: str, on_progress: Progress | None = None) -> _Copy:
         copy = self._copies.get(tenant)
         if copy is None:
             copy = self._copies.setdefault(tenant, _Copy(self._make_index(tenant, self._encoder.dimension)))
@@ -196,10 +202,10 @@ class CaseSearch:
             if await work.corpus.version() == copy.version:
                 return copy
         async with copy.turn():
-            await self._catch_up(tenant, copy)
+            await self._catch_up(tenant, copy, on_progress)
         return copy
 
-    async def _catch_up(self, tenant: str, copy: _Copy) -> None:
+    async def _catch_up(self, tenant: str, copy: _Copy, on_progress: Progress | None) -> None:
         """Read what changed from one snapshot, encode what has no vector yet, then change the index at once."""
         if copy.version == 0:
             await asyncio.to_thread(copy.adopt)
@@ -213,7 +219,7 @@ class CaseSearch:
             groups = await work.passages.load(changed)
             passage_ids = [passage.id for group in groups for passage in group.passages]
             kept = await work.passages.vectors(self._encoder.fingerprint, passage_ids)
-        vectors = await self._vectors(tenant, groups, kept)
+        vectors = await self._vectors(tenant, groups, kept, on_progress)
         indexed = [_indexed(group, vectors, states[group.id]) for group in groups]
         is_first = copy.version == 0
         await asyncio.to_thread(copy.take_over, version, states, indexed)
@@ -221,16 +227,30 @@ class CaseSearch:
             await asyncio.to_thread(self._restore, tenant, copy)
         log.info("index.caught_up", corpus_version=version, changed=len(changed))
 
-    async def _vectors(self, tenant: str, groups: Sequence[PassageGroup], kept: dict[str, bytes]) -> dict[str, Floats]:
+    async def _vectors(
+        self, tenant: str, groups: Sequence[PassageGroup], kept: dict[str, bytes], on_progress: Progress | None
+    ) -> dict[str, Floats]:
+        """Return every passage's vector; those that are missing are encoded, each text once, and kept on the way."""
         vectors = {passage_id: np.frombuffer(raw, "<f4") for passage_id, raw in kept.items()}
-        missing = [passage for group in groups for passage in group.passages if passage.id not in vectors]
-        fresh: dict[str, Floats] = {}
-        for at in range(0, len(missing), _ENCODE_AT_ONCE):
-            batch = missing[at : at + _ENCODE_AT_ONCE]
-            made = await asyncio.to_thread(self._encoder.encode, [passage.text for passage in batch], prefix="passage")
-            fresh |= {passage.id: vector for passage, vector in zip(batch, made, strict=True)}
-        await self._keep(tenant, fresh)
-        return vectors | fresh
+        missing: dict[str, list[str]] = {}
+        for group in groups:
+            for passage in group.passages:
+                if passage.id not in vectors:
+                    missing.setdefault(passage.text, []).append(passage.id)
+        texts = sorted(missing, key=lambda text: (len(text), text))  # those of one length go through the model together
+        for at in range(0, len(texts), _KEEP_AT_ONCE):
+            fresh: dict[str, Floats] = {}
+            for first in range(at, min(at + _KEEP_AT_ONCE, len(texts)), _ENCODE_AT_ONCE):
+                batch = texts[first : min(first + _ENCODE_AT_ONCE, at + _KEEP_AT_ONCE)]
+                made = await asyncio.to_thread(self._encoder.encode, batch, prefix="passage")
+                fresh |= {name: row for text, row in zip(batch, made, strict=True) for name in missing[text]}
+                if on_progress is not None:
+                    on_progress(first + len(batch), len(texts))
+            await self._keep(tenant, fresh)
+            vectors |= fresh
+            if len(texts) > _KEEP_AT_ONCE:
+                log.info("index.encoded", texts=min(at + _KEEP_AT_ONCE, len(texts)), of=len(texts))
+        return vectors
 
     async def _keep(self, tenant: str, vectors: dict[str, Floats]) -> None:
         """Spare the next process the encoding; not being able to is no reason not to answer."""

@@ -69,7 +69,13 @@ def import_files(
         checked = check_files([path for path in paths if path.suffix.lower() in CASE_SUFFIXES])
         by = kb_review.me()
         report = await import_cases(
-            parts.store, tenant, checked, by=by, is_published=publish, is_partial=partial, on_progress=_progress()
+            parts.store,
+            tenant,
+            checked,
+            by=by,
+            is_published=publish,
+            is_partial=partial,
+            on_progress=_progress(text("retrieval.importing", parts.lang)),
         )
         _show_import(report, is_partial=partial, lang=parts.lang)
         if report.faults and not partial:
@@ -218,13 +224,13 @@ def _facet_options(options: list[str]) -> dict[str, list[str]]:
 async def _warm(parts: Parts, tenant: str) -> None:
     """Encode what is new now rather than at the first question; what is imported does not depend on it."""
     try:
-        await parts.search.refresh(tenant)
+        await parts.search.refresh(tenant, on_progress=_progress(text("retrieval.encoding", parts.lang)))
     except MissingError as error:
         warn(error.line(parts.lang))
 
 
-def _progress() -> Callable[[int, int], None]:
-    """A counter on stderr: one line that moves where somebody watches, else a line at every tenth of a long import."""
+def _progress(what: str) -> Callable[[int, int], None]:
+    """A counter on stderr: one line that moves where somebody watches, else a line at every tenth of long work."""
     import sys
 
     watched = sys.stderr.isatty()
@@ -233,10 +239,10 @@ def _progress() -> Callable[[int, int], None]:
     def move(done: int, total: int) -> None:
         nonlocal said
         if watched:
-            sys.stderr.write(f"\r{done}/{total}" + ("\n" if done == total else ""))
+            sys.stderr.write(f"\r{what} {done}/{total}" + ("\n" if done == total else ""))
         elif total >= LONG_IMPORT and 10 * done // total > said:
             said = 10 * done // total
-            warn(f"{done}/{total}")
+            warn(f"{what} {done}/{total}")
 
     return move
 
