@@ -15,7 +15,6 @@ from fastapi import Request
 from api.callers import Caller, note_refusal
 from api.rights import only_granted, visible_reps
 from domain.accounts import Account, Deal
-from domain.conversation import Transcript, Turn
 from domain.errors import DeniedError
 from domain.sources import Source, SourceKind
 from language.pii import MASK, mask
@@ -99,18 +98,6 @@ async def shown_source(work: Work, caller: Caller, source: Source) -> Source:
     if rule is FieldRule.SHOW:
         return source
     return replace(source, text=mask(source.text) if rule is FieldRule.PII else MASK * len(source.text))
-
-
-async def shown_transcript(work: Work, caller: Caller, transcript: Transcript) -> Transcript:
-    """Return a conversation as this caller sees it: one that was granted comes without personal data."""
-    if not await only_granted(work, caller, transcript.rep_id):
-        return transcript
-    return replace(transcript, turns=tuple(_without_personal_data(turn) for turn in transcript.turns))
-
-
-def _without_personal_data(turn: Turn) -> Turn:
-    """Mask a turn's text; its other versions and single words are left out, a number may hide between them."""
-    return replace(turn, text=mask(turn.text), original_text=None, normalized_text=None, words=())
 
 
 async def refuse_foreign(request: Request, work: Work, caller: Caller, record: Account | Deal | None) -> None:

@@ -12,6 +12,7 @@ from api.fields import shown_source
 from api.pages import Cursors
 from api.parts import parts_of
 from api.rights import refuse_unseen, sees, sees_source, visible_reps
+from api.sharing import shown_decision
 from domain.errors import InputError, NotFoundError
 from domain.suggestions import Decision, ErasedDecision
 
@@ -53,6 +54,7 @@ async def show_decision(request: Request, who: User_, decision_id: str) -> Respo
         seen = rep_id is None or await sees(
             work, who.caller, rep_id=rep_id, object_kind="decision", object_id=decision_id
         )
+        decision = await shown_decision(work, who.caller, decision)
     await refuse_unseen(request, who.caller, seen=seen, missing=missing, object_kind="decision", object_id=decision_id)
     envelope = None if isinstance(decision, ErasedDecision) else decision.envelope
     return page(

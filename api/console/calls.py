@@ -18,7 +18,8 @@ from api.console.answers import go_to, page, report_page
 from api.console.signed import SignedIn, User_, UserForm, frame_of
 from api.pages import Cursors, moment_and_id
 from api.parts import parts_of
-from api.rights import refuse_unseen, sees, visible_reps
+from api.rights import only_granted, refuse_unseen, sees, visible_reps
+from api.sharing import shared_report
 from coaching.documents import read_report
 from coaching.page import render_html
 from domain.errors import NotFoundError
@@ -101,8 +102,11 @@ async def show_report(request: Request, who: User_, call_id: str) -> Response:
     call = await _seen(request, who, call_id)
     async with parts_of(request).store.read(who.caller.tenant) as work:
         report = await work.signals.report(call_id)
+        is_shared = await only_granted(work, who.caller, call.details.rep_id)
     if report is None:
         raise NotFoundError("store.no_call")
+    if is_shared:
+        report = await asyncio.to_thread(shared_report, report)
     lang, listen = frame_of(request, who).lang, partial(heard_at, call_id) if call.blob_hash else None
     shown = await asyncio.to_thread(lambda: render_html(read_report(report.document), lang=lang, listen=listen))
     return report_page(shown)

@@ -16,11 +16,11 @@ from api.callers import SECURED, Caller, Reader, Writer
 from api.documents import CallDocument, CallMetadata, Identifier, Page, answer
 from api.errors import documented
 from api.events import HEARTBEAT_S, Event, last_event_id, stream
-from api.fields import shown_transcript
 from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit, moment_and_id
 from api.parts import parts_of
-from api.rights import refuse_unseen, sees, visible_reps, whose
+from api.rights import only_granted, refuse_unseen, sees, visible_reps, whose
+from api.sharing import shared_report, shown_analysis, shown_transcript
 from coaching.documents import read_report
 from coaching.markdown import render_markdown
 from domain.conversation import Transcript
@@ -103,8 +103,9 @@ async def get_analysis(request: Request, caller: Reader, call_id: str) -> JSONRe
     """Return what was noticed and measured."""
     call = await _seen_call(request, caller, call_id)
     async with parts_of(request).store.read(caller.tenant) as work:
-        analysis = await work.signals.get(call_id)
-    return answer(dump_analysis(_ready(analysis, call)))
+        analysis = _ready(await work.signals.get(call_id), call)
+        shown = await shown_analysis(work, caller, analysis)
+    return answer(dump_analysis(shown))
 
 
 @router.get("/{call_id}/report", responses=documented(404, 409), response_class=Response)
@@ -113,6 +114,9 @@ async def get_report(request: Request, caller: Reader, call_id: str) -> Response
     call = await _seen_call(request, caller, call_id)
     async with parts_of(request).store.read(caller.tenant) as work:
         report = _ready(await work.signals.report(call_id), call)
+        is_shared = await only_granted(work, caller, call.details.rep_id)
+    if is_shared:
+        report = await asyncio.to_thread(shared_report, report)
     if "text/html" in request.headers.get("accept", ""):
         return HTMLResponse(report.html)
     if "text/markdown" in request.headers.get("accept", ""):

@@ -21,11 +21,11 @@ from api.documents import (
     location,
 )
 from api.errors import documented
-from api.fields import shown_transcript
 from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit, moment_and_id
 from api.parts import parts_of
 from api.rights import SEES_ALL, refuse_unseen, sees, visible_reps, whose
+from api.sharing import shown_transcript
 from domain.conversation import Transcript, Turn
 from domain.errors import InputError, NotFoundError
 from store.additions import Addition

@@ -17,6 +17,7 @@ from api.idempotency import IdempotentRoute
 from api.pages import Cursors, CursorToken, Limit
 from api.parts import parts_of
 from api.rights import refuse_unseen, sees, visible_reps
+from api.sharing import shown_decision
 from domain.errors import InputError, NotFoundError
 from domain.suggestions import ChainVerdict, Decision, ErasedDecision, Feedback
 from store.decisions import DecisionSummary
@@ -127,6 +128,7 @@ async def seen_decision(request: Request, caller: Caller, decision_id: str) -> D
             raise missing
         rep_id = await work.decisions.rep_of(decision_id)
         seen = rep_id is None or await sees(work, caller, rep_id=rep_id, object_kind="decision", object_id=decision_id)
+        decision = await shown_decision(work, caller, decision)
     await refuse_unseen(request, caller, seen=seen, missing=missing, object_kind="decision", object_id=decision_id)
     return decision
 
