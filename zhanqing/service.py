@@ -164,8 +164,14 @@ def _retention(parts: Parts) -> RetentionKeeper:
     return RetentionKeeper(parts.store, chosen.policy, every_s=chosen.sweep_s)
 
 
+NICENESS = 10
+"""How far a worker's process stands back: listening to a call takes minutes, a message waits for its answer."""
+
+
 async def run_worker(parts: Parts) -> None:
-    """Work until the process is asked to stop."""
+    """Work until the process is asked to stop; on a shared machine whoever answers requests goes first."""
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(NICENESS)
     desk = ChatDesk(parts)
     workers = make_workers(parts, desk)
 

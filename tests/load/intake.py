@@ -2,8 +2,10 @@
 
     python -m tests.load.intake --seconds 60 --workers 4
 
-Same PostgreSQL, same client, one run. First both as fast as 32 connections go; then ours at 100 messages a second while
-two recordings are transcribed by other processes.
+Same PostgreSQL, same client, one run: both are served all the time and driven in turns, as fast as 32 connections go, so
+that whatever else the machine does meets both alike. Then ours at 100 messages a second while two recordings are
+transcribed by other processes, as nice as the product's workers are. `cpu_ms` is what the serving processes used for a
+message: the figure that a busy machine changes least.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import json
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,11 +34,13 @@ from store.migrate import prepare
 from store.sealing import Sealer, installation_key
 from store.testing import create_postgres, drop_postgres
 from store.work import Store
+from zhanqing.service import NICENESS
 
 ROOT = Path(__file__).parents[2]
 AUDIO = ROOT / "examples" / "calls" / "medical_delivery.ogg"
 CONVERSATIONS = 100
 CONNECTIONS = 32
+STARTING_S = 240.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +52,7 @@ class Pace:
     per_second: float
     p50_ms: float
     p99_ms: float
+    cpu_ms: float
 
 
 class Caller:
@@ -79,15 +85,15 @@ class Caller:
 class Load:
     """Messages to one application, counted over the whole run so that none repeats."""
 
-    def __init__(self, port: int, headers: dict[str, str], *, is_ours: bool) -> None:
-        self._port, self._headers, self._is_ours = port, headers, is_ours
+    def __init__(self, served: Served, headers: dict[str, str], *, is_ours: bool) -> None:
+        self._served, self._headers, self._is_ours = served, headers, is_ours
         self._made = 0
         self.waits: list[float] = []
         self.refused = 0
 
     async def flat_out(self, seconds: float) -> Pace:
         """Send over every connection, the next message as soon as the one before is answered."""
-        until = time.monotonic() + seconds
+        until, used = time.monotonic() + seconds, self._served.cpu_s()
 
         async def courier() -> None:
             caller = await self._caller()
@@ -96,14 +102,14 @@ class Load:
             caller.close()
 
         await asyncio.gather(*(courier() for _ in range(CONNECTIONS)))
-        return self._pace(seconds)
+        return self._pace(seconds, self._served.cpu_s() - used)
 
     async def steady(self, seconds: float, *, per_second: float) -> Pace:
         """Send at the clock's pace, however long answers take; a wait counts from when its message was due."""
         callers: asyncio.Queue[Caller] = asyncio.Queue()
         for _ in range(CONNECTIONS):
             callers.put_nowait(await self._caller())
-        began = time.monotonic()
+        began, used = time.monotonic(), self._served.cpu_s()
 
         async def one(number: int) -> None:
             due = began + number / per_second
@@ -113,10 +119,10 @@ class Load:
             callers.put_nowait(caller)
 
         await asyncio.gather(*(one(number) for number in range(round(seconds * per_second))))
-        return self._pace(time.monotonic() - began)
+        return self._pace(time.monotonic() - began, self._served.cpu_s() - used)
 
     async def _caller(self) -> Caller:
-        caller = Caller(self._port, self._headers)
+        caller = Caller(self._served.port, self._headers)
         await caller.open()
         return caller
 
@@ -134,7 +140,7 @@ class Load:
         self.waits.append(time.monotonic() - since)
         self.refused += status >= 300
 
-    def _pace(self, seconds: float) -> Pace:
+    def _pace(self, seconds: float, cpu_s: float) -> Pace:
         waits = sorted(self.waits)
         pace = Pace(
             sent=len(waits),
@@ -142,31 +148,51 @@ class Load:
             per_second=round(len(waits) / seconds, 1),
             p50_ms=round(1000 * waits[len(waits) // 2], 1),
             p99_ms=round(1000 * waits[int(len(waits) * 0.99)], 1),
+            cpu_ms=round(1000 * cpu_s / len(waits), 2),
         )
         self.waits, self.refused = [], 0
         return pace
 
 
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """An application that is being served."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def cpu_s(self) -> float:
+        """Processor seconds that its processes have used so far; Linux only."""
+        return sum(_cpu_s(pid) for pid in _family(self.process.pid))
+
+
+def _family(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in _family(int(child)))]
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @asynccontextmanager
-async def served(name: str, url: str, folder: Path, workers: int) -> AsyncIterator[int]:
-    """Serve one of the applications with so many processes; yields the port."""
+async def served(name: str, url: str, folder: Path, workers: int) -> AsyncIterator[Served]:
+    """Serve one of the applications with so many processes; all of them have started."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [sys.executable, "-m", "uvicorn", f"tests.load.served:{name}", "--factory", "--port", str(port)]
-    command += ["--workers", str(workers), "--log-level", "error", "--no-access-log"]
+    command += ["--workers", str(workers), "--no-access-log"]
     settings = {"ZHANQING_TEST_LOAD_URL": url, "ZHANQING_TEST_LOAD_FOLDER": str(folder)}
-    process = subprocess.Popen(command, env=os.environ | settings, cwd=ROOT)
+    log = folder / f"{name}.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(command, env=os.environ | settings, cwd=ROOT, stderr=said)
     try:
-        for _ in range(1200):
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                break
-            except OSError:
-                await asyncio.sleep(0.1)
-        await asyncio.sleep(1.0)
-        yield port
+        async with asyncio.timeout(STARTING_S):
+            while log.read_text(encoding="utf-8").count("startup complete") < workers:
+                await asyncio.sleep(0.2)
+        yield Served(port=port, process=process)
     finally:
         process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(process.wait)
@@ -183,7 +209,7 @@ async def transcribing(count: int) -> AsyncIterator[None]:
     }
     busy = [
         subprocess.Popen(
-            ["timeout", "300", "nice", "-n", "5", "bash", "-c", command],
+            ["timeout", "300", "nice", "-n", str(NICENESS), "bash", "-c", command],
             env=environment,
             start_new_session=True,
             stdout=subprocess.DEVNULL,
@@ -199,28 +225,41 @@ async def transcribing(count: int) -> AsyncIterator[None]:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-async def run(seconds: float, workers: int) -> dict[str, object]:
+async def run(seconds: float, workers: int, rounds: int) -> dict[str, object]:
     """Measure and return the figures."""
     url = await create_postgres()
     try:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             headers = await _prepared(url, folder)
-            async with served("bare", url, folder, workers) as port:
-                bare = await Load(port, {}, is_ours=False).flat_out(seconds / 4)
-            async with served("ours", url, folder, workers) as port:
-                load = Load(port, headers, is_ours=True)
-                ours = await load.flat_out(seconds / 4)
+            async with (
+                served("bare", url, folder, workers) as bare_one,
+                served("ours", url, folder, workers) as our_one,
+            ):
+                loads = (Load(bare_one, {}, is_ours=False), Load(our_one, headers, is_ours=True))
+                await _in_turns(loads, seconds=2.0, rounds=1)  # statements are prepared, connections open
+                bare, ours = await _in_turns(loads, seconds=seconds / rounds / 2, rounds=rounds)
                 async with transcribing(2):
-                    steady = await load.steady(seconds, per_second=100)
+                    steady = await loads[1].steady(seconds, per_second=100)
+        shares = [mine.per_second / theirs.per_second for theirs, mine in zip(bare, ours, strict=True)]
         return {
-            "bare": asdict(bare),
-            "ours": asdict(ours),
-            "share_of_bare": round(ours.per_second / bare.per_second, 3),
+            "load_average": round(os.getloadavg()[0], 1),
+            "bare": [asdict(pace) for pace in bare],
+            "ours": [asdict(pace) for pace in ours],
+            "share_of_bare": round(statistics.median(shares), 3),
+            "share_by_processor": round(
+                statistics.median(pace.cpu_ms for pace in bare) / statistics.median(pace.cpu_ms for pace in ours), 3
+            ),
             "steady_100_per_second_beside_two_transcriptions": asdict(steady),
         }
     finally:
         await drop_postgres(url)
+
+
+async def _in_turns(loads: tuple[Load, Load], *, seconds: float, rounds: int) -> tuple[list[Pace], list[Pace]]:
+    """Drive one and then the other, again and again."""
+    paces = [[await load.flat_out(seconds) for load in loads] for _ in range(rounds)]
+    return [pair[0] for pair in paces], [pair[1] for pair in paces]
 
 
 async def _prepared(url: str, folder: Path) -> dict[str, str]:
@@ -244,8 +283,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
-    sys.stdout.write(json.dumps(asyncio.run(run(chosen.seconds, chosen.workers)), indent=1) + "\n")
+    sys.stdout.write(json.dumps(asyncio.run(run(chosen.seconds, chosen.workers, chosen.rounds)), indent=1) + "\n")
 
 
 if __name__ == "__main__":
