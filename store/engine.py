@@ -6,9 +6,10 @@ it; a reader sees one snapshot and takes no lock on either database.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from domain.errors import InputError
 from store.canonical import compact
 from store.faults import translated
+from store.sqlite_driver import OneVisitConnection, connect
 
 BUSY_TIMEOUT_S = 15.0
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -38,13 +40,12 @@ def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     if backend not in _DRIVERS or parsed.drivername not in (backend, _DRIVERS[backend]):
         raise InputError("store.bad_database_url")
     sqlite = backend == "sqlite"
+    address = parsed.set(drivername=_DRIVERS[backend])
+    options: dict[str, Any] = {"connect_args": {"command_timeout": 60}, "pool_pre_ping": True}
+    if sqlite:
+        options = {"async_creator": _sqlite_creator(address)}
     engine = create_async_engine(
-        parsed.set(drivername=_DRIVERS[backend]),
-        json_serializer=compact,
-        pool_size=pool_size,
-        max_overflow=pool_size,
-        pool_pre_ping=not sqlite,
-        connect_args={"timeout": BUSY_TIMEOUT_S} if sqlite else {"command_timeout": 60},
+        address, json_serializer=compact, pool_size=pool_size, max_overflow=pool_size, **options
     )
     if sqlite:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
@@ -79,6 +80,12 @@ async def scrub(engine: AsyncEngine) -> None:
             await connection.exec_driver_sql(statement)
     except (SQLAlchemyError, ConnectionError) as error:
         raise translated(error) from error
+
+
+def _sqlite_creator(address: URL) -> Callable[[], OneVisitConnection]:
+    """Return what opens a connection to the file that an address names."""
+    places, options = address.get_dialect()().create_connect_args(address)
+    return lambda: connect(*places, **{**options, "timeout": BUSY_TIMEOUT_S})
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
