@@ -12,6 +12,9 @@ from coaching.words import Say, in_words
 from domain.conversation import CUSTOMER, REP, Transcript, Turn
 from domain.signals import Signal, SignalKind
 
+_EVEN = 0.4
+"""A curve whose ends lie closer than this is called even: the cue is no finer."""
+
 
 def describe_talk_bar(transcript: Transcript, say: Say) -> str:
     """Say who spoke how much of each minute."""
@@ -49,7 +52,9 @@ def describe_emotions(transcript: Transcript, signals: Sequence[Signal], say: Sa
     rows = []
     for speaker in (REP, CUSTOMER):
         own = sorted((cue for cue in cues if turns[cue.turn_id].speaker == speaker), key=_valence)
-        if own:
+        if own and _valence(own[-1]) - _valence(own[0]) < _EVEN:
+            rows.append(say("alt_emotion_calm", name=say(speaker)))
+        elif own:
             low, high = own[0], own[-1]
             places = {"low": _when(turns[low.turn_id]), "high": _when(turns[high.turn_id])}
             words = {"low_label": in_words(low.label, lang), "high_label": in_words(high.label, lang)}

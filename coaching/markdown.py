@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from coaching import view
+from coaching.agreed import Agreed
+from coaching.hearing import is_any_unsure
 from coaching.losses import Loss
 from coaching.page import happened
 from coaching.report import Report
 from coaching.words import Say, in_words, speaker_of
+from domain.conversation import Turn
 from domain.signals import Moment
+from domain.sources import SourceKind
 from domain.suggestions import AI_LABEL, Claim, Envelope, Suggestion
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~])")
@@ -32,6 +36,7 @@ class _Lines:
 
     def __init__(self, report: Report, say: Say, lang: str) -> None:
         self._report, self._say, self._lang = report, say, lang
+        self._turns = {turn.id: turn for turn in report.transcript.turns}
 
     def all(self) -> Iterator[str]:
         yield from self._head()
@@ -72,12 +77,12 @@ class _Lines:
         if groups:
             yield from self._heading("alerts")
         for group in groups:
-            places = "；".join(self._moment(moment) for moment in group.moments)
+            places = self._joined((self._moment(moment) for moment in group.moments), "；")
             yield f"- **{self._say(f'alert_{group.severity}')} · {self._words(group.label)}** {places}"
             if group.message:
-                yield f"  {escaped(group.message)}"
+                yield f"  {self._words(group.message)}"
             if group.rewrite:
-                yield f"  {self._say('alert_try')}{escaped(group.rewrite)}"
+                yield f"  {self._say('alert_try')}{self._words(group.rewrite)}"
 
     def _summary(self) -> Iterator[str]:
         report, summary = self._report, self._report.summary
@@ -87,16 +92,17 @@ class _Lines:
         yield f"**{self._say('why')}**"
         yield ""
         yield from (self._loss(loss) for loss in view.reasons_of(report))
+        for fired in view.gains_of(report):
+            yield f"- {self._words(fired.why)} {self._places(fired.moments)}"
         if summary.worries:
             yield from self._list(self._say("worries"), summary.worries)
         yield ""
         yield f"**{self._say('next')}**"
         yield ""
-        if summary.promises:
-            yield from self._list(self._say("promises"), summary.promises, flagged=True)
-        if summary.next_steps:
-            yield from self._list(self._say("steps"), summary.next_steps)
-        elif not report.stop_request:
+        steps = [one for one in summary.agreed if one.is_step]
+        yield from self._agreed("steps", steps)
+        yield from self._agreed("promises", [one for one in summary.agreed if not one.is_step])
+        if not steps and not report.stop_request:
             yield f"- {self._say('no_steps')}"
 
     def _tips(self) -> Iterator[str]:
@@ -106,12 +112,12 @@ class _Lines:
         for number, tip in enumerate(cases, start=1):
             if tip.asked:
                 at = view.clock(tip.asked.start_ms) or tip.asked.id
-                yield f"{number}. **{at} {self._say('customer')}：“{escaped(view.short(tip.asked.text))}”**"
+                yield f"{number}. **{at} {self._say('customer_said')}“{self._said(tip.asked)}”**"
             else:
                 yield f"{number}. **{escaped(tip.suggestion.tactic)}**"
-            if tip.answered:
-                yield f"   {self._say('you_said')}“{escaped(view.short(tip.answered))}”"
-            yield f"   {self._say('better')}{self._claims(tip.claims)}"
+            if tip.answers:
+                yield f"   {self._say('you_said')}“{''.join(map(self._said, tip.answers))}”"
+            yield f"   {self._say('better_more' if tip.is_met else 'better')}{self._claims(tip.claims)}"
             yield from self._sources(tip.suggestion, indent="   ")
         for number, loss in enumerate(rules, start=len(cases) + 1):
             yield f"{number}. **{view.place(loss.moments[0])} {self._words(loss.why)}**"
@@ -148,8 +154,7 @@ class _Lines:
             level = self._say("level", level=f"{item.level:.1f}")
             yield f"- **{self._words(item.name)} {level}** {self._words(item.anchor)}"
             for fired in item.evidence:
-                places = "、".join(view.place(moment) for moment in view.distinct(fired.moments))
-                yield f"  - {fired.points:+.1f} {self._words(fired.why)} {places}".rstrip()
+                yield f"  - {fired.points:+.1f} {self._words(fired.why)} {self._places(fired.moments)}".rstrip()
 
     def _metrics(self) -> Iterator[str]:
         yield from self._heading("metrics")
@@ -158,7 +163,7 @@ class _Lines:
                 f" · {part}" for part in (gauge.standing_words, gauge.range, gauge.why) if part
             )
             basis = (self._say("divided_by", what=gauge.divided_by), self._say("source_of", what=gauge.source))
-            yield f"  {escaped(basis[0])}；{escaped(basis[1])}"
+            yield f"  {escaped(self._joined(basis, '；'))}"
         yield ""
         yield escaped(f"{self._say('not_for_hr')} {self._say('marks_explained')}")
 
@@ -174,9 +179,13 @@ class _Lines:
 
     def _transcript(self) -> Iterator[str]:
         yield from self._heading("transcript")
+        if is_any_unsure(self._report.transcript.turns):
+            yield self._say("unsure_legend_text")
+            yield ""
         for turn in self._report.transcript.turns:
             at = view.clock(turn.start_ms) or turn.id
-            yield f"- {at} **{view.turn_name(turn, self._say)}** {escaped(turn.text)}"
+            words = escaped(view.marked(view.pieces(turn, turn.text, whole=True)))
+            yield f"- {at} **{view.turn_name(turn, self._say)}** {words}"
 
     def _foot(self) -> Iterator[str]:
         yield ""
@@ -193,31 +202,53 @@ class _Lines:
             rows = [(claim, tuple(marks)) for claim, marks in view.marked_claims(one)]
             yield f"**{self._words(one.tactic)}** {self._claims(rows) if rows else self._say('empty_section')}"
             yield ""
-            yield from (f"- ⚖ {escaped(note.message)}" for note in one.compliance)
+            yield from (f"- ⚖ {self._words(note.message)}" for note in one.compliance)
             yield from self._sources(one)
             yield ""
 
     def _sources(self, one: Suggestion, *, indent: str = "") -> Iterator[str]:
-        for mark, citation in view.numbered_citations(one):
-            at = f" {view.clock(citation.start_ms)}" if citation.start_ms is not None else ""
-            source = f"`{citation.source_id}` v{citation.version}"
-            yield f"{indent}- \\[{mark}\\] {escaped(citation.title)}{at}：“{escaped(citation.quote)}” {source}"
+        for note in view.footnotes_of(one):
+            # A turn's title ends with its time.
+            is_timed = note.first.start_ms is not None and note.first.source_kind is not SourceKind.TURN
+            at = f" {view.clock(note.first.start_ms)}" if is_timed else ""
+            source = f"`{note.source_id}` v{note.first.version}"
+            yield f"{indent}- \\[{note.number}\\] {escaped(note.first.title)}{at}：{escaped(note.quoted)} {source}"
 
     def _claims(self, rows: Sequence[tuple[Claim, Sequence[int]]]) -> str:
         return "".join(escaped(claim.text) + "".join(f"\\[{mark}\\]" for mark in marks) for claim, marks in rows)
 
-    def _list(self, heading: str, moments: Sequence[Moment], *, flagged: bool = False) -> Iterator[str]:
+    def _list(self, heading: str, moments: Sequence[Moment]) -> Iterator[str]:
         yield f"- {heading}"
-        for moment in moments:
-            flag = flagged and view.is_alerted(self._report, moment)
-            yield f"  - {self._moment(moment)}" + (f"（{self._say('take_back')}）" if flag else "")
+        yield from (f"  - {self._moment(moment)}" for moment in moments)
+
+    def _agreed(self, heading: str, things: Sequence[Agreed]) -> Iterator[str]:
+        if things:
+            yield f"- {self._say(heading)}"
+        for one in things:
+            due = f" · {view.day(one.due_on, self._say)}" if one.due_on else ""
+            flagged = one.is_promise and any(view.is_alerted(self._report, moment) for moment in one.moments)
+            flag = f" · **{self._say('take_back')}**" if flagged else ""
+            quote = self._quote(one.moments[0])
+            yield f"  - **{view.hand(one, self._say)}** {quote}{due} {self._places(one.moments)}{flag}"
 
     def _loss(self, loss: Loss) -> str:
-        places = "、".join(view.place(moment) for moment in view.distinct(loss.moments))
-        return f"- {self._words(loss.why)} {places}"
+        return f"- {self._words(loss.why)} {self._places(loss.moments)}"
 
     def _moment(self, moment: Moment) -> str:
-        return f"{view.place(moment)} “{escaped(view.short(moment.quote))}”"
+        return f"{view.place(moment)} {self._quote(moment)}"
+
+    def _quote(self, moment: Moment) -> str:
+        return f"“{escaped(view.marked(view.pieces(self._turns.get(moment.turn_id), moment.quote)))}”"
+
+    def _said(self, turn: Turn) -> str:
+        return escaped(view.marked(view.pieces(turn, turn.text)))
+
+    def _places(self, moments: Sequence[Moment]) -> str:
+        return self._joined((view.place(moment) for moment in view.distinct(moments)), "、")
+
+    def _joined(self, parts: Iterable[str], mark: str) -> str:
+        """Join the way the language does: Chinese marks stand without a space."""
+        return (mark if self._lang == "zh" else {"、": ", ", "；": "; "}[mark]).join(parts)
 
     def _words(self, words: str) -> str:
         return escaped(in_words(words, self._lang))

@@ -13,10 +13,12 @@ import jinja2
 from markupsafe import Markup
 
 from coaching import alternatives, pictures, view
+from coaching.hearing import is_any_unsure
 from coaching.report import Report
 from coaching.words import Say, in_words, speaker_of
 from domain.conversation import CUSTOMER, REP
 from domain.signals import SignalKind
+from domain.sources import turn_source_id
 from domain.suggestions import AI_LABEL
 
 LANES: tuple[tuple[str, tuple[SignalKind, ...], str], ...] = (
@@ -83,6 +85,12 @@ def _values(report: Report, say: Say, lang: str) -> dict[str, Any]:
         "headline": view.headline(report, say),
         "alert_groups": view.alert_groups(report.alerts),
         "reasons": view.reasons_of(report),
+        "gains": view.gains_of(report),
+        "steps": [one for one in report.summary.agreed if one.is_step],
+        "promises": [one for one in report.summary.agreed if not one.is_step],
+        "turns": {turn.id: turn for turn in transcript.turns},
+        "turn_of": {turn_source_id(transcript.id, turn.id): turn.id for turn in transcript.turns},
+        "has_unsure": is_any_unsure(transcript.turns),
         "case_tips": view.case_tips(report),
         "rule_tips": view.rule_tips(report),
         "pictures": [(caption, Markup(picture)) for caption, picture in _pictures(report, say, lang)],  # noqa: S704  # drawsvg escapes

@@ -6,17 +6,20 @@ compute from the transcript, its signals and metrics.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from coaching.agreed import Agreed, agreed_in
 from coaching.contact import stop_request
+from coaching.credit import credited
 from coaching.losses import Loss, find_losses
 from coaching.scorecards import Scorecard
 from coaching.timing import moment_of
 from domain.conversation import CUSTOMER, REP, Transcript, Turn
 from domain.signals import (
     Analysis,
+    Emotion,
     Intent,
     Metric,
     Moment,
@@ -36,7 +39,12 @@ PRAISED_ACTS: tuple[RepAct, ...] = (
     RepAct.REFERENCE,
     RepAct.NEXT_STEP,
 )
-_NO_TOPIC = {Intent.OTHER, Intent.SMALL_TALK}
+_NO_TOPIC = {Intent.OTHER, Intent.SMALL_TALK, Intent.NEXT_STEP}
+"""What a customer wishes of the talk itself is no topic of it."""
+_LEAST_SURE = 0.5
+"""An intent that is only the likeliest of many guesses names no topic."""
+_WORRIED = {Emotion.WORRIED, Emotion.UNHAPPY, Emotion.ANGRY}
+_LOW_MOOD = -0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +70,11 @@ class Strength:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The report's first lines, as facts to be put into words: topics by frequency, promises and steps said.
+    """The report's first lines, as facts to be put into words: topics, what was agreed, where the mood was low.
 
     Attributes:
+        topics: What the customer came back to, most and longest first.
+        agreed: Promises and next steps, each thing once.
         competitors: Known ones, by frequency; `candidates` are names that somebody has yet to check.
         worries: The customer's own words at the turns that carried a negative feeling, worst first.
     """
@@ -75,6 +85,7 @@ class Summary:
     promises: tuple[Moment, ...]
     next_steps: tuple[Moment, ...]
     worries: tuple[Moment, ...]
+    agreed: tuple[Agreed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +138,7 @@ def build_report(
         analysis=analysis,
         summary=_summary(signals, turns),
         alerts=alerts,
-        strengths=_strengths(signals, turns, shadowed={alert.moment.turn_id for alert in alerts}),
+        strengths=_strengths(credited(signals, turns), turns, shadowed={alert.moment.turn_id for alert in alerts}),
         breaks=tuple(signal for signal in signals if signal.kind is SignalKind.LOGIC_BREAK),
         account_name=account_name,
         scorecard=scorecard,
@@ -181,23 +192,36 @@ def _strengths(signals: Sequence[Signal], turns: dict[str, Turn], *, shadowed: s
 
 
 def _summary(signals: Sequence[Signal], turns: dict[str, Turn]) -> Summary:
-    topics = Counter(signal.label for signal in _of(signals, SignalKind.INTENT) if signal.label not in _NO_TOPIC)
     named = _of(signals, SignalKind.COMPETITOR)
     known = Counter(signal.label for signal in named if signal.attributes.get("known", True))
     unknown = Counter(signal.label for signal in named if not signal.attributes.get("known", True))
     worries = [
         signal
         for signal in _of(signals, SignalKind.EMOTION)
-        if turns[signal.turn_id].speaker == CUSTOMER and _valence(signal) < -0.2
+        if turns[signal.turn_id].speaker == CUSTOMER and signal.label in _WORRIED and _valence(signal) <= _LOW_MOOD
     ]
     return Summary(
-        topics=tuple(topic for topic, _ in topics.most_common(MOST_TOPICS)),
+        topics=_topics(_of(signals, SignalKind.INTENT), turns),
         competitors=tuple(name for name, _ in known.most_common()),
         candidates=tuple(name for name, _ in unknown.most_common()),
         promises=_moments(_of(signals, SignalKind.PROMISE), turns),
         next_steps=_moments(_of(signals, SignalKind.NEXT_STEP), turns),
         worries=_moments(sorted(worries, key=_valence)[:MOST_TOPICS], turns),
+        agreed=agreed_in(signals, turns),
     )
+
+
+def _topics(intents: Sequence[Signal], turns: dict[str, Turn]) -> tuple[str, ...]:
+    """Name what the customer spoke of: by how surely it came up, then by how much was said in those turns."""
+    sure: dict[str, float] = defaultdict(float)
+    length: dict[str, int] = defaultdict(int)
+    for signal in intents:
+        turn = turns[signal.turn_id]
+        if turn.speaker == CUSTOMER and signal.score >= _LEAST_SURE and signal.label not in _NO_TOPIC:
+            sure[signal.label] += signal.score
+            length[signal.label] += len(turn.text)
+    ranked = sorted(sure, key=lambda topic: (-round(sure[topic]), -length[topic]))
+    return tuple(ranked[:MOST_TOPICS])
 
 
 def _of(signals: Sequence[Signal], kind: SignalKind) -> list[Signal]:

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from coaching.credit import credited
 from coaching.timing import moment_of
 from domain.conversation import REP, Transcript
 from domain.signals import Metric, Moment, Signal
@@ -120,7 +121,8 @@ class _Observed:
 
     def __init__(self, transcript: Transcript, signals: Sequence[Signal], metrics: Sequence[Metric]) -> None:
         self._turns = {turn.id: turn for turn in transcript.turns}
-        self._signals = [signal for signal in signals if signal.turn_id in self._turns]
+        known = [signal for signal in signals if signal.turn_id in self._turns]
+        self._signals = credited(known, self._turns)
         self._metrics = {metric.name: metric for metric in metrics}
         self.has_rep = any(turn.speaker == REP and turn.text.strip() for turn in transcript.turns)
 

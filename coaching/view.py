@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
+from itertools import takewhile
 
+from coaching.agreed import Agreed
+from coaching.credit import credited
+from coaching.hearing import Heard, heard
 from coaching.losses import Loss
 from coaching.metrics import default_ranges
-from coaching.report import Alert, Report
+from coaching.report import PRAISED_ACTS, Alert, Report
+from coaching.scorecards import Evidence
 from coaching.words import Say
 from domain.conversation import CUSTOMER, REP, Transcript, Turn
-from domain.signals import Metric, Moment, RepAct, Severity, Signal, SignalKind
-from domain.sources import Citation, SourceKind, turn_source_id
+from domain.footnotes import Footnote, Footnotes
+from domain.signals import LogicBreak, Metric, Moment, RepAct, Severity, Signal, SignalKind
+from domain.sources import SourceKind, turn_source_id
 from domain.suggestions import Claim, Envelope, Suggestion
 
 MOST_TIPS = 5
 MOST_REASONS = 4
 QUIET_LABELS = {"其他", "寒暄"}
+_MOST_GAINS = 3
 _SHORT = 60
 """Characters of a turn that a heading repeats."""
 
@@ -74,12 +82,18 @@ class Gauge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseTip:
-    """A tip from a war case: the customer's moment, what the rep said to it, and the better words."""
+    """A tip from a war case: the customer's moment, what the rep said to it, and the better words.
+
+    Attributes:
+        answers: The rep's turns right after; none where the customer went on.
+        is_met: What the rep said was good: the case's words add to it instead of correcting it.
+    """
 
     suggestion: Suggestion
     asked: Turn | None
-    answered: str
+    answers: tuple[Turn, ...]
     claims: tuple[tuple[Claim, tuple[int, ...]], ...]
+    is_met: bool = False
 
 
 def alert_groups(alerts: Sequence[Alert]) -> list[AlertGroup]:
@@ -111,7 +125,7 @@ def headline(report: Report, say: Say) -> list[Figure]:
     if ratio is not None and ratio.value is not None:
         bad = standing_of(ratio) is Standing.HIGH
         figures.append(Figure(name=say("talk_short"), value=amount(ratio.value, "ratio", say), is_bad=bad))
-    steps = len(report.summary.next_steps)
+    steps = sum(one.is_step for one in report.summary.agreed)
     figures.append(Figure(name=say("steps_short"), value=str(steps), is_bad=steps == 0))
     return figures
 
@@ -134,7 +148,7 @@ def standing_of(metric: Metric) -> Standing:
 def case_tips(report: Report) -> list[CaseTip]:
     """Return the tips that war cases gave, each with its moment."""
     given = report.tips.suggestions if report.tips else ()
-    return [_case_tip(suggestion, report.transcript) for suggestion in given[:MOST_TIPS]]
+    return [_case_tip(suggestion, report) for suggestion in given[:MOST_TIPS]]
 
 
 def rule_tips(report: Report) -> list[Loss]:
@@ -180,28 +194,23 @@ def amount(value: float, unit: str, say: Say) -> str:
 
 def marked_claims(suggestion: Suggestion) -> list[tuple[Claim, list[int]]]:
     """Return each claim with the numbers of its citations, counted through the suggestion."""
-    numbers: dict[tuple[str, int, int], int] = {}
-    rows = []
+    footnotes = Footnotes()
+    return [(claim, footnotes.numbers(claim)) for claim in suggestion.claims]
+
+
+def footnotes_of(suggestion: Suggestion) -> list[Footnote]:
+    """Return what stands under the numbers of a suggestion's claims."""
+    footnotes = Footnotes()
     for claim in suggestion.claims:
-        keys = [(citation.source_id, citation.start, citation.end) for citation in claim.citations]
-        rows.append((claim, [numbers.setdefault(key, len(numbers) + 1) for key in keys]))
-    return rows
+        footnotes.numbers(claim)
+    return footnotes.notes
 
 
-def numbered_citations(suggestion: Suggestion) -> list[tuple[int, Citation]]:
-    """Return each distinct citation of a suggestion once, with the number its claims show."""
-    numbered: dict[int, Citation] = {}
-    for claim, marks in marked_claims(suggestion):
-        for mark, citation in zip(marks, claim.citations, strict=True):
-            numbered.setdefault(mark, citation)
-    return list(numbered.items())
-
-
-def by_title(suggestion: Suggestion) -> list[tuple[str, list[tuple[int, Citation]]]]:
-    """Return the numbered citations under the title of what they are from, first cited first."""
-    titles: dict[str, list[tuple[int, Citation]]] = {}
-    for mark, citation in numbered_citations(suggestion):
-        titles.setdefault(citation.title, []).append((mark, citation))
+def by_title(suggestion: Suggestion) -> list[tuple[str, list[Footnote]]]:
+    """Return the footnotes under the title of what they are from, first cited first."""
+    titles: dict[str, list[Footnote]] = {}
+    for note in footnotes_of(suggestion):
+        titles.setdefault(note.first.title, []).append(note)
     return list(titles.items())
 
 
@@ -274,7 +283,10 @@ def _gauge(metric: Metric, say: Say, lang: str) -> Gauge:
 def _range_words(metric: Metric, say: Say) -> str:
     if metric.default_range is None or metric.value is None:
         return ""
-    low, high = (None if bound is None else amount(bound, metric.unit, say) for bound in metric.default_range)
+    bounds = metric.default_range
+    low, high = (None if bound is None else amount(bound, metric.unit, say) for bound in bounds)
+    if None not in bounds and metric.unit != "ratio":
+        low = _number((bounds[0] or 0.0) / (1000 if metric.unit == "ms" else 1))  # the unit stands once, behind both
     if low is not None and high is not None and metric.default_range[0]:
         return say("range", low=low, high=high)
     return say("range_high", high=high) if high is not None else say("range_low", low=low)
@@ -284,16 +296,18 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.1f}"
 
 
-def _case_tip(suggestion: Suggestion, transcript: Transcript) -> CaseTip:
+def _case_tip(suggestion: Suggestion, report: Report) -> CaseTip:
     """Split a tip: the sentence that quotes the customer is its heading, the others are the better words."""
-    asked = _asked_turn(suggestion, transcript)
+    asked = _asked_turn(suggestion, report.transcript)
+    answers = _answers_to(asked, report.transcript) if asked else ()
     rows = [(claim, tuple(marks)) for claim, marks in marked_claims(suggestion)]
     better = [row for row in rows if not all(one.source_kind is SourceKind.TURN for one in row[0].citations)]
     return CaseTip(
         suggestion=suggestion,
         asked=asked,
-        answered=_answer_to(asked, transcript) if asked else "",
+        answers=answers,
         claims=tuple(better if asked else rows),
+        is_met=asked is not None and _is_met(report, asked, answers),
     )
 
 
@@ -302,13 +316,62 @@ def _asked_turn(suggestion: Suggestion, transcript: Transcript) -> Turn | None:
     return next((turn for turn in transcript.turns if turn_source_id(transcript.id, turn.id) in cited), None)
 
 
-def _answer_to(asked: Turn, transcript: Transcript) -> str:
-    """Return what the rep said right after, as one text; empty where the customer went on."""
+def _answers_to(asked: Turn, transcript: Transcript) -> tuple[Turn, ...]:
+    """Return the rep's turns right after; none where the customer went on."""
     turns = list(transcript.turns)
-    following = turns[turns.index(asked) + 1 :]
-    said = []
-    for turn in following:
-        if turn.speaker != REP:
-            break
-        said.append(turn.text)
-    return "".join(said)
+    return tuple(takewhile(lambda turn: turn.speaker == REP, turns[turns.index(asked) + 1 :]))
+
+
+def _is_met(report: Report, asked: Turn, answers: Sequence[Turn]) -> bool:
+    """Whether the rep's answer holds a good act and no fault: then there is nothing to correct."""
+    said = {turn.id for turn in answers}
+    signals = report.analysis.signals
+    if any(signal.kind is SignalKind.LOGIC_BREAK and signal.turn_id == asked.id for signal in signals):
+        return False
+    faults = [one for one in signals if one.turn_id in said and _is_fault(one)]
+    turns = {turn.id: turn for turn in report.transcript.turns}
+    good = [
+        one
+        for one in credited(signals, turns)
+        if one.turn_id in said and one.kind is SignalKind.REP_ACT and one.label in PRAISED_ACTS
+    ]
+    return bool(good) and not faults
+
+
+def _is_fault(signal: Signal) -> bool:
+    """A risk above a note, a feature list, or a break of the rep's own; to answer a question is the customer's part."""
+    if signal.kind is SignalKind.RISK:
+        return signal.attributes.get("severity") != Severity.NOTE
+    if signal.kind is SignalKind.LOGIC_BREAK:
+        return signal.label != LogicBreak.UNANSWERED
+    return signal.kind is SignalKind.REP_ACT and signal.label == RepAct.MONOLOGUE
+
+
+def pieces(turn: Turn | None, words: str, *, whole: bool = False) -> list[Heard]:
+    """Cut words of a turn for reading: where the recogniser was unsure, and (not `whole`) where a heading ends."""
+    if whole or len(words) <= _SHORT:
+        return heard(turn, words)
+    return [*heard(turn, words[:_SHORT]), Heard(text="……", is_unsure=False)]
+
+
+def marked(pieces: Sequence[Heard]) -> str:
+    """Write pieces without colours: an unsure word stands in 〔〕 with a question mark."""
+    return "".join(f"〔{piece.text}？〕" if piece.is_unsure else piece.text for piece in pieces)
+
+
+def gains_of(report: Report) -> list[Evidence]:
+    """Return what earned most, for a conversation that lost nothing worth a line."""
+    if report.scorecard is None or report.losses:
+        return []
+    fired = [one for item in report.scorecard.items for one in item.evidence if one.points > 0 and one.moments]
+    return sorted(fired, key=lambda one: -one.points)[:_MOST_GAINS]
+
+
+def day(on: date, say: Say) -> str:
+    """Write a day the way a to-do list does: 11-19 周四."""
+    return say("day", month=on.month, day=on.day, weekday=say(f"weekday_{on.isoweekday()}"))
+
+
+def hand(one: Agreed, say: Say) -> str:
+    """Return who does it."""
+    return say(one.who) if one.who in (REP, CUSTOMER, "both") else say("speaker")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -11,9 +12,10 @@ from coaching.page import render_html
 from coaching.pictures import draw_emotion_curve
 from coaching.report import build_report
 from coaching.testing import CALL, SIGNALS, TURNS, replies, report, signal
-from domain.conversation import Transcript
+from domain.conversation import Transcript, Turn
 from domain.signals import Analysis, Severity, SignalKind
-from domain.suggestions import AI_LABEL
+from domain.sources import Source, SourceKind, cite, content_hash
+from domain.suggestions import AI_LABEL, Claim, Envelope
 
 
 def test_alerts_come_before_everything_else() -> None:
@@ -105,3 +107,68 @@ def test_the_english_page_has_no_chinese_but_what_people_and_rules_said() -> Non
         shown = shown.replace(words, "")
     shown = re.sub(r"“[^”]*”", "", shown)
     assert re.findall(r"[一-鿿]+", shown) == []
+
+
+def _timed(number: int, speaker: str, text: str) -> Turn:
+    return Turn(id=f"t{number}", speaker=speaker, text=text, start_ms=number * 1_000, end_ms=number * 1_000 + 900)
+
+
+def _tip(turn: Turn) -> Envelope:
+    source = Source(
+        source_id=f"turn:c:{turn.id}",
+        version=1,
+        kind=SourceKind.TURN,
+        title="通话 客户 00:00",
+        text=turn.text,
+        content_hash=content_hash(turn.text),
+    )
+    envelope = replies()
+    first = envelope.suggestions[0]
+    quoting = Claim(text=turn.text, start=0, end=len(turn.text), citations=(cite(source, 0, len(turn.text)),))
+    shift = len(turn.text)
+    better = tuple(replace(one, start=one.start + shift, end=one.end + shift) for one in first.claims)
+    told = replace(first, what=turn.text + first.what, claims=(quoting, *better))
+    return replace(envelope, suggestions=(told,))
+
+
+@pytest.mark.parametrize(
+    ("answer", "act", "heading"),
+    [
+        ("我理解时间很紧，您最担心哪一步？", "共情", "您接得不错，还可以这样说："),
+        ("我们功能很多。", "产品独白", "更好的说法："),
+    ],
+)
+def test_a_tip_adds_to_a_good_answer_and_corrects_only_another(answer: str, act: str, heading: str) -> None:
+    asked, answered = _timed(0, "customer", "三周能不能上线？"), _timed(1, "rep", answer)
+    call = Transcript(id="c", turns=(asked, answered), duration_ms=3_000)
+    said = signal(SignalKind.REP_ACT, act, answered, answer[:4])
+    analysis = Analysis(conversation_id="c", signals=(said,), metrics=measure(call, (said,)))
+    assert heading in render_html(build_report(call, analysis, tips=_tip(asked)))
+
+
+def test_topics_are_what_the_customer_surely_spoke_of() -> None:
+    turns = (
+        _timed(0, "customer", "三周能上线吗"),
+        _timed(1, "customer", "那就保修巡检吧"),
+        _timed(2, "rep", "价格好说"),
+    )
+    guess = replace(signal(SignalKind.INTENT, "售后支持", turns[1], "保修"), score=0.22)
+    found = (
+        signal(SignalKind.INTENT, "交付周期", turns[0], "上线"),
+        guess,
+        signal(SignalKind.INTENT, "约定下一步", turns[1], "那就"),
+        signal(SignalKind.INTENT, "询价", turns[2], "价格"),
+    )
+    call = Transcript(id="c", turns=turns, duration_ms=4_000)
+    analysis = Analysis(conversation_id="c", signals=found, metrics=measure(call, found))
+    assert build_report(call, analysis).summary.topics == ("交付周期",)
+
+
+def test_hesitation_is_no_low_mood_and_a_level_curve_is_said_to_be_even() -> None:
+    turn = _timed(0, "customer", "这个我没有细问，应该不包含。")
+    hesitant = signal(SignalKind.EMOTION, "犹豫", turn, "应该不包含", valence=-0.35)
+    call = Transcript(id="c", turns=(turn,), duration_ms=2_000)
+    analysis = Analysis(conversation_id="c", signals=(hesitant,), metrics=measure(call, (hesitant,)))
+    report = build_report(call, analysis)
+    assert report.summary.worries == ()
+    assert "客户一直比较平稳" in render_html(report)
