@@ -7,12 +7,13 @@ behaviours compared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coaching.digest import RepCalls
 from coaching.report import Report
 from domain.conversation import REP
 from domain.signals import RepAct, SignalKind
@@ -72,6 +73,17 @@ def attribute(high: Sequence[CallRecord], low: Sequence[CallRecord], *, seed: in
     q_values = _corrected([p for _, _, p in measured])
     found = [_difference(name, groups, q, generator) for (name, groups, _), q in zip(measured, q_values, strict=True)]
     return tuple(sorted(found, key=lambda difference: -abs(difference.delta)))
+
+
+def compare(team: Sequence[RepCalls], high: Collection[str]) -> tuple[Difference, ...]:
+    """Compare the calls of the reps who convert well with everybody else's; nothing unless somebody is named."""
+    if not high:
+        return ()
+    records = [record_of(rep.rep_id, report) for rep in team for report in rep.reports]
+    return attribute(
+        [record for record in records if record.rep_id in high],
+        [record for record in records if record.rep_id not in high],
+    )
 
 
 def record_of(rep_id: str, report: Report) -> CallRecord:

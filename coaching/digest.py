@@ -19,6 +19,8 @@ PLAN_MS = 15 * 60_000
 TALK_MS = 90_000
 """Time to talk about a clip after hearing it."""
 LONGEST_CLIP_MS = 60_000
+_LEAST_SURE = 0.5
+"""An intent that is only the likeliest of many guesses accuses no customer of hesitating."""
 _HESITATION = {Intent.STALL, Intent.REFUSE, Intent.COMPLAIN}
 
 
@@ -142,7 +144,7 @@ def _hesitations(report: Report) -> list[Hesitation]:
 
 
 def _is_hesitation(signal: Signal) -> bool:
-    return signal.kind is SignalKind.INTENT and signal.label in _HESITATION
+    return signal.kind is SignalKind.INTENT and signal.label in _HESITATION and signal.score >= _LEAST_SURE
 
 
 def _candidates(rep: RepCalls) -> list[CoachingItem]:

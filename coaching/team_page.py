@@ -26,7 +26,7 @@ def render_team(
     digest: TeamDigest,
     *,
     names: Mapping[str, str] | None = None,
-    differences: Sequence[Difference] = (),
+    differences: Sequence[Difference] | None = None,
     lang: str = "zh",
     listen: ListenIn | None = None,
 ) -> str:
@@ -34,7 +34,7 @@ def render_team(
 
     Args:
         names: Rep id → name; an id without one is shown as it is.
-        differences: What high converters do differently, if that was asked; those that were found are shown.
+        differences: What high converters do differently; those that were found are shown. None if that was not asked.
         listen: Where a moment of a conversation can be heard, if the reader has the recordings at hand.
     """
     say = speaker_of(lang)
@@ -45,8 +45,9 @@ def render_team(
         "calls": sum(need.calls for need in digest.reps),
         "hesitations": _by_customer(digest.who_hesitates)[:MOST_HESITATIONS],
     }
-    values["differences"] = [(difference_words(each, say, lang), each) for each in differences if each.is_found]
-    values["compared"] = len(differences)
+    compared = differences or ()
+    values["differences"] = [(difference_words(each, say, lang), each) for each in compared if each.is_found]
+    values["compared"] = None if differences is None else len(compared)
     page = template("team.html.j2", lang)
     return page.render(digest=digest, say=say, names=known, ai_label=AI_LABEL, listen=listen, **values)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -15,6 +17,7 @@ from api.console.calls import heard_at
 from api.console.signed import SignedIn, User_, frame_of
 from api.parts import parts_of
 from api.rights import visible_reps
+from coaching.attribution import compare
 from coaching.digest import build_digest
 from coaching.team_page import render_team
 
@@ -22,25 +25,38 @@ router = APIRouter(prefix="/console/team", include_in_schema=False)
 
 PERIODS = (7, 30, 90)
 Days = Annotated[int, Query(ge=1, le=3650)]
+High = Annotated[tuple[str, ...], Query(max_length=100, description="Reps who convert well.")]
 
 
 @router.get("")
-async def show_team(request: Request, who: User_, days: Days = 30) -> Response:
-    """Show the digest of the last days within the console's frame."""
-    heard = bool(await _reps(request, who))
-    return page("team", frame_of(request, who, section="team"), days=days, periods=PERIODS, heard=heard)
+async def show_team(request: Request, who: User_, days: Days = 30, high: High = ()) -> Response:
+    """Show the digest of the last days within the console's frame; who converts well can be picked to compare."""
+    reps = await _reps(request, who)
+    names = await _names(request, who, reps)
+    picked = [rep_id for rep_id in reps if rep_id in high]
+    shown: dict[str, Any] = {
+        "days": days,
+        "periods": PERIODS,
+        "heard": bool(reps),
+        "reps": [(rep_id, names.get(rep_id) or rep_id) for rep_id in reps],
+        "high": picked,
+        "query": urlencode([("days", days), *(("high", rep_id) for rep_id in picked)]),
+    }
+    return page("team", frame_of(request, who, section="team"), **shown)
 
 
 @router.get("/digest")
-async def show_digest(request: Request, who: User_, days: Days = 30) -> Response:
+async def show_digest(request: Request, who: User_, days: Days = 30, high: High = ()) -> Response:
     """Return the digest's own page, of those reps whose calls this person may see."""
     store = parts_of(request).store
     reps = await _reps(request, who)
     calls = await calls_of(store, who.caller.tenant, reps, since=store.clock() - timedelta(days=days))
-    digest = await asyncio.to_thread(build_digest, calls)
+    digest, differences = await asyncio.to_thread(lambda: (build_digest(calls), compare(calls, high)))
     names = await _names(request, who, reps)
     lang = frame_of(request, who).lang
-    return report_page(await asyncio.to_thread(lambda: render_team(digest, names=names, lang=lang, listen=heard_at)))
+    asked = differences if high else None
+    shown = partial(render_team, digest, names=names, differences=asked, lang=lang, listen=heard_at)
+    return report_page(await asyncio.to_thread(shown))
 
 
 async def _reps(request: Request, who: SignedIn) -> Sequence[str]:

@@ -20,6 +20,7 @@ from api.idempotency import IdempotentRoute
 from api.parts import drills_of, parts_of
 from api.rights import refuse_unseen, sees, visible_reps
 from coaching.anchors import Anchored, anchor
+from coaching.attribution import compare
 from coaching.digest import build_digest
 from coaching.radar import build_radar, plan_drills
 from coaching.team_page import radar_document, render_team, team_document
@@ -34,6 +35,9 @@ router = APIRouter(prefix="/v1", tags=["coaching"], dependencies=SECURED, route_
 
 Days = Annotated[int, Query(ge=1, le=3650, description="How far back.")]
 Name = Annotated[str, Path(max_length=200)]
+HighConverters = Annotated[
+    tuple[str, ...], Query(max_length=100, description="Reps who convert well, to be compared with the rest.")
+]
 
 
 class DrillBody(Body):
@@ -83,8 +87,13 @@ async def get_radar(request: Request, caller: Reader, rep_id: Name, days: Days =
 
 
 @router.get("/teams/{team_id}/board", response_class=Response, responses=documented(404))
-async def get_board(request: Request, caller: Reader, team_id: Name, days: Days = 30) -> Response:
-    """Return who needs help, which customers hesitate, and 15 minutes of coaching; a page for `Accept: text/html`."""
+async def get_board(
+    request: Request, caller: Reader, team_id: Name, days: Days = 30, high: HighConverters = ()
+) -> Response:
+    """Return who needs help, which customers hesitate, and 15 minutes of coaching; a page for `Accept: text/html`.
+
+    With `high` also what those reps do differently from the rest of the team, with effect sizes.
+    """
     store = parts_of(request).store
     async with store.read(caller.tenant) as work:
         reps = await work.people.reps_of(team_id)
@@ -94,11 +103,11 @@ async def get_board(request: Request, caller: Reader, team_id: Name, days: Days 
     await refuse_unseen(request, caller, seen=whole, missing=missing, object_kind="team", object_id=team_id)
     since = store.clock() - timedelta(days=days)
     calls = await calls_of(store, caller.tenant, [rep.rep_id for rep in reps], since=since)
-    digest = await asyncio.to_thread(build_digest, calls)
+    digest, differences = await asyncio.to_thread(lambda: (build_digest(calls), compare(calls, high)))
     names = {rep.rep_id: rep.name for rep in reps}
     if "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(render_team(digest, names=names))
-    return answer({"team_id": team_id, "names": names, **team_document(digest)})
+        return HTMLResponse(render_team(digest, names=names, differences=differences if high else None))
+    return answer({"team_id": team_id, "names": names, **team_document(digest, differences)})
 
 
 @router.post("/drills", status_code=201, response_model=dict[str, Any], responses=documented(400, 404, 409))

@@ -61,6 +61,12 @@ class TestRadarAndBoard:
         assert "张强" in page.text
         assert (await client.get("/v1/teams/none/board")).status_code == 404
 
+    async def test_who_converts_well_is_compared_with_the_rest(self, client: httpx.AsyncClient, acme: Store) -> None:
+        board = (await client.get("/v1/teams/t1/board", params={"high": ["r2"]})).json()
+        assert board["attribution"] == []  # three calls are too few
+        page = await client.get("/v1/teams/t1/board", params={"high": ["r2"]}, headers={"accept": "text/html"})
+        assert "两边各要至少 5 通" in page.text
+
     async def test_a_rep_sees_their_own_radar_and_no_board(self, parts: TestParts, acme: Store) -> None:
         header = await key_for(acme, "acme", role=Role.REP, rep_id="r1")
         async with client_of(parts, **header) as rep:

@@ -375,6 +375,19 @@ class TestPages:
         assert {name for name in ("王晓", "李雷", "韩梅") if name in digest} == seen
         assert 'href="/console/calls/talk-r1?turn=t002&amp;at=4500#player"' in digest
 
+    async def test_a_manager_picks_who_converts_well_and_sees_what_they_do_differently(
+        self, browser: httpx.AsyncClient, api_store: Store
+    ) -> None:
+        for rep_id in ("r1", "r3"):
+            await _talk_of(api_store, rep_id)
+        await sign_in(browser, "boss@acme.cn")
+        shown = (await browser.get("/console/team", params={"high": ["r3", "stranger"]})).text
+        assert 'value="r3" checked' in shown
+        assert 'value="r1" checked' not in shown
+        assert "/console/team/digest?days=30&amp;high=r3" in shown
+        assert "stranger" not in shown
+        assert "两边各要至少 5 通" in (await browser.get("/console/team/digest", params={"high": "r3"})).text
+
     async def test_words_from_outside_are_text_never_markup(self, browser: httpx.AsyncClient, api_store: Store) -> None:
         hostile = '<script>alert("战")</script>'
         async with api_store.begin("acme") as work:

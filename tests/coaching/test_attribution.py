@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coaching.attribution import CallRecord, attribute, cliffs_delta, record_of
-from coaching.digest import build_digest
+from coaching.digest import RepCalls, build_digest
 from coaching.team_page import render_team
 from coaching.testing import SIGNALS, report
 from domain.signals import SignalKind
@@ -64,6 +64,7 @@ def test_a_planted_difference_reaches_the_managers_page() -> None:
     low = [record_of(f"l{at % 4}", without) for at in range(16)]
     differences = attribute(high, low)
     assert [each.behaviour for each in differences if each.is_found] == ["共情"]
-    page = render_team(build_digest([]), differences=differences)
+    heard = RepCalls(rep_id="h0", reports=(report(()),))
+    page = render_team(build_digest([heard]), differences=differences)
     assert "<b>共情</b> 转化好的销售做得更多" in page
-    assert "n = 16 / 16" in page
+    assert "对话 16 / 16，销售 4 / 4" in page

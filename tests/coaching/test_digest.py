@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coaching.attribution import compare
 from coaching.digest import PLAN_MS, RepCalls, build_digest, plan_coaching
 from coaching.team_page import render_team, team_document
 from coaching.testing import SIGNALS, report
@@ -66,5 +67,26 @@ def test_the_document_has_the_plan_in_minutes() -> None:
     assert document["reps"][0]["calls"] == 4
 
 
-def test_a_team_without_calls_is_no_news() -> None:
-    assert render_team(build_digest([])).count("没有") >= 3
+def test_a_team_with_calls_and_nothing_to_do_is_told_so() -> None:
+    quiet = replace(report(()), alerts=(), losses=())
+    assert render_team(build_digest([RepCalls(rep_id="a", reports=(quiet,))])).count("没有") >= 3
+
+
+def test_without_a_conversation_nothing_is_counted() -> None:
+    page = render_team(build_digest([RepCalls(rep_id="new", reports=())]))
+    assert "这段时间没有分析过的对话" in page
+    assert '<ul class="figures">' not in page
+
+
+def test_a_comparison_that_was_asked_for_and_has_too_few_calls_says_so() -> None:
+    team = [calls("a", 2), calls("b", 2)]
+    assert "两边各要至少 5 通" in render_team(build_digest(team), differences=compare(team, ["a"]))
+    assert "做法差异" not in render_team(build_digest(team))
+
+
+def test_an_intent_that_is_only_guessed_accuses_no_customer() -> None:
+    turn = report().transcript.turns[0]
+    stalled = replace(SIGNALS[0], label="拖延(再考虑)", turn_id=turn.id)
+    for score, hesitates in ((0.9, 1), (0.2, 0)):
+        made = report((replace(stalled, score=score),))
+        assert len(build_digest([RepCalls(rep_id="a", reports=(made,))]).who_hesitates) == hesitates

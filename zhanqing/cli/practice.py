@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,8 +17,7 @@ from zhanqing.cli.trust import run_opened
 
 if TYPE_CHECKING:
     from agent.drills import DrillOrder, DrillStep
-    from coaching.attribution import Difference
-    from coaching.digest import RepCalls, TeamDigest
+    from coaching.digest import TeamDigest
     from zhanqing.bootstrap import Parts
 
 Reps = Annotated[
@@ -54,33 +53,21 @@ def team(
 
     async def gather(parts: Parts) -> None:
         from agent.team_calls import calls_of, reps_heard
+        from coaching.attribution import compare
         from coaching.digest import build_digest
         from coaching.team_page import render_team, team_document
 
         reps = rep or await reps_heard(parts.store, tenant)
         since = parts.store.clock() - timedelta(days=days)
         calls = await calls_of(parts.store, tenant, reps, since=since)
-        digest, differences = build_digest(calls), _differences(calls, high or [])
+        digest, differences = build_digest(calls), compare(calls, high or ())
         if html is not None:
-            write_text(html, render_team(digest, differences=differences, lang=parts.lang))
+            write_text(html, render_team(digest, differences=differences if high else None, lang=parts.lang))
         if json_out != STDOUT:
             print_digest(digest, parts.lang)
         write_json(json_out, team_document(digest, differences))
 
     run_opened(lang, gather)
-
-
-def _differences(calls: Sequence[RepCalls], high: Sequence[str]) -> Sequence[Difference]:
-    """Compare the calls of the reps who convert well with everybody else's; nothing unless somebody is named."""
-    from coaching.attribution import attribute, record_of
-
-    if not high:
-        return ()
-    records = [record_of(rep.rep_id, report) for rep in calls for report in rep.reports]
-    return attribute(
-        [record for record in records if record.rep_id in high],
-        [record for record in records if record.rep_id not in high],
-    )
 
 
 def drill(
