@@ -121,7 +121,9 @@ async def kept_keys(store: Store) -> list[str]:
 def counted(
     words: Mapping[str, str], kept: Iterable[str], shown: Sequence[str], *, deliveries: int, cuts: int, seconds: float
 ) -> Flood:
-    """Count what was said (id → `person#number`), what the inbox kept of it, and what was shown."""
+    """Count what was said (id → `person#number`), what the inbox kept of it, and which answers were shown."""
+    said = set(words.values())
+    shown = [text for text in shown if text in said]  # not what only says that the rest comes later
     times = Counter(shown)
     answers, asked = defaultdict(list), defaultdict(list)
     for text in shown:

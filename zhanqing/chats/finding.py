@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from bots.markdown import escaped
 from domain.cases import CaseHit, Outcome
+from domain.sources import Source
 from domain.suggestions import AI_LABEL
 from retrieval.results import Search
 from store.work import Store
@@ -35,13 +36,14 @@ class CaseFinder:
         found = await (await self._search()).search(visitor.tenant, wanted, top_k=_MOST)
         if not found.hits:
             return Said(text=chat_line("cases_none", self._lang))
-        lines = [await self._line(visitor.tenant, hit) for hit in found.hits]
+        names = {hit.case_id: f"case:{hit.case_id}:title" for hit in found.hits}
+        async with self._store.read(visitor.tenant) as work:
+            titles = await work.sources.get_many(names.values())
+        lines = [self._line(hit, titles.get(names[hit.case_id])) for hit in found.hits]
         return Said(text="\n\n".join([chat_line("cases_head", self._lang), *lines, AI_LABEL]))
 
-    async def _line(self, tenant: str, hit: CaseHit) -> str:
+    def _line(self, hit: CaseHit, title: Source | None) -> str:
         passage = hit.best.passage
-        async with self._store.read(tenant) as work:
-            title = await work.sources.get(f"case:{hit.case_id}:title")
         lesson = chat_line("cases_lesson", self._lang) if hit.outcome is Outcome.LOST else ""
         return chat_line(
             "cases_line",

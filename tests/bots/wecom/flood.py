@@ -25,10 +25,10 @@ from zhanqing.chats.bells import Bell
 from zhanqing.chats.couriers import Courier
 from zhanqing.chats.intake import Intake
 
-SPEED = 20.0
-"""A bubble's six minutes are 18 s of ours."""
+SPEED = 10.0
+"""A bubble's six minutes are 36 s of ours."""
 PEOPLE = 500
-MOST_WAITING = 40
+MOST_WAITING = 12
 """Messages without an answer; reps have more to say when there are fewer."""
 CODES = (1000, 1001, 1006, 1011)
 
@@ -50,7 +50,7 @@ async def flood(store: Store, count: int, disconnects: int, *, seed: int = 1) ->
 @asynccontextmanager
 async def _process(store: Store, gateway: FakeGateway, clock: FastClock) -> AsyncIterator[None]:
     config = WecomBotConfig(bot_id="BOT", secret=gateway.secrets["BOT"], ws_url=gateway.url, refresh_s=0.0)
-    platform, bell = WecomBot(config, clock), Bell()
+    platform, bell = WecomBot(config, clock, jitter=lambda: 0.0), Bell()
     courier = Courier(store, AnswerQueue(store, KEY), platform, bell=bell)
     intake = Intake(store, "default")
     async with AsyncExitStack() as stack:
