@@ -26,6 +26,7 @@ from domain.signals import Analysis, Intent, Signal, SignalKind
 from signals.pipeline import SignalDetector
 from speech.progress import Checkpoint, Progress
 from speech.transcriber import Transcriber
+from speech.voiceprints import Voiceprint
 from store.work import Store, Work
 
 # How much an unanswered objection of this kind costs a deal; a house ranking, used only to pick which one to answer.
@@ -55,6 +56,7 @@ class CallFile:
         roles: Speaker by channel.
         lexicon: Names beside the tenant's own.
         checkpoint: Where finished stretches are kept, so that a killed digest does not hear them again.
+        rep_voice: By what the rep is known in a mix, where they agreed to it.
         key: Of the job; its second run finds the advice of the first instead of giving it twice.
     """
 
@@ -69,6 +71,7 @@ class CallFile:
     rep_id: str | None = None
     deal_id: str | None = None
     key: str = ""
+    rep_voice: Voiceprint | None = None
 
 
 class CallCoach:
@@ -103,6 +106,7 @@ class CallCoach:
             conversation_id=call.conversation_id,
             on_progress=on_progress,
             checkpoint=call.checkpoint,
+            rep_voice=call.rep_voice,
         )
         known = replace(
             heard,

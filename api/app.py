@@ -42,6 +42,7 @@ from api.routes import (
     openai,
     privacy,
     suggestions,
+    voices,
 )
 from store.turn_intake import TurnIntake
 
@@ -65,6 +66,7 @@ ROUTERS = (
     documents.router,
     cards.router,
     privacy.router,
+    voices.router,
     grants.router,
     integrations.router,
     openai.router,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Unpack, cast
 
 from fastapi import Request
@@ -20,6 +21,7 @@ from domain.lexicon import Lexicon
 from domain.suggestions import Envelope, StreamEvent, SuggestionKind
 from retrieval.results import LibrarySearch
 from speech.live import LiveTranscriber
+from speech.voiceprints import Voiceprint
 from store.sealing import Sealer
 from store.webhook_urls import WebhookUrls
 from store.work import Store
@@ -150,6 +152,15 @@ class ApiParts(Protocol):
 
         Raises:
             MissingError: Its models have not been pulled.
+        """
+        ...
+
+    def voiceprint(self, path: Path) -> Voiceprint:
+        """Return what a person is known by, from a recording in which only they speak.
+
+        Raises:
+            InputError: The recording cannot be used, or holds too little speech.
+            MissingError: Voices cannot be told apart here.
         """
         ...
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import httpx
+import numpy as np
 
 from agent.drills import DrillCoach
 from api.app import create_app
@@ -18,7 +20,7 @@ from api.rate_limit import MemoryRateLimiter, RateLimiter
 from domain.accounts import Account
 from domain.cases import CaseHit, PassageHit
 from domain.conversation import Transcript
-from domain.errors import ZhanqingError
+from domain.errors import InputError, ZhanqingError
 from domain.lexicon import Lexicon
 from domain.sources import SourceKind, cite
 from domain.suggestions import (
@@ -38,6 +40,7 @@ from signals.pipeline import SignalDetector
 from speech.live import LiveTranscriber
 from speech.recognizer import Recognizer
 from speech.testing import LoudnessDetector, ScriptedRecognizer
+from speech.voiceprints import Voiceprint
 from store.ids import new_id
 from store.keys import ALL_SCOPES, ApiScope, Role
 from store.sealing import Sealer
@@ -197,6 +200,14 @@ class TestParts:
             detector=LoudnessDetector,
             partial_every_s=0.0,
         )
+
+
+    def voiceprint(self, path: Path) -> Voiceprint:
+        """Take the first bytes of a recording for a voice; a recording without any holds too little speech."""
+        heard = np.frombuffer(path.read_bytes()[:4].ljust(4, b"\0"), np.uint8).astype(np.float32)
+        if not heard.any():
+            raise InputError("speech.enrolment_too_short", seconds=5)
+        return Voiceprint(wide=heard, telephone=heard)
 
 
 async def key_for(

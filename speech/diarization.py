@@ -20,6 +20,7 @@ from speech.audio import RATE, Samples
 from speech.telephone_band import TELEPHONE_SHARE, by_telephone, power_in_band
 from speech.timed_text import TimedText, plain, said
 from speech.voice_encoder import SLICE_S, Vectors, VoiceEncoder
+from speech.voiceprints import Voiceprint
 from speech.voices import SpokenPart
 
 Labels = npt.NDArray[np.intp]
@@ -73,14 +74,18 @@ class VoiceDiarizer:
         self._waiting: list[Samples] = []
         self._starts_ms: list[int] = []
         self._ends_ms: list[int] = []
-        self._rep: list[Samples] = []
+        self._rep: Voiceprint | None = None
         self._power = np.zeros(2)  # in the telephone's band, and in all of it
 
-    def meet_rep(self, pieces: Sequence[Samples]) -> None:
-        """See `Diarizer.meet_rep`."""
+    def voiceprint(self, pieces: Sequence[Samples]) -> Voiceprint:
+        """See `Diarizer.voiceprint`."""
         if sum(map(len, pieces)) < self._rules.enrolled_s * RATE:
             raise InputError("speech.enrolment_too_short", seconds=round(self._rules.enrolled_s))
-        self._rep = list(pieces)
+        return Voiceprint(wide=self._voice_of(pieces), telephone=self._voice_of([by_telephone(one) for one in pieces]))
+
+    def meet_rep(self, voice: Voiceprint) -> None:
+        """See `Diarizer.meet_rep`."""
+        self._rep = voice
 
     def hear(self, samples: Samples, *, start_ms: int) -> None:
         """See `Diarizer.hear`."""
@@ -113,18 +118,17 @@ class VoiceDiarizer:
 
     def _enrolled(self, voices: Vectors) -> int | None:
         """The voice that is the enrolled rep's, where one clearly is."""
-        if not self._rep:
+        if self._rep is None:
             return None
-        likeness = voices @ self._enrolled_voice()  # (voices,)
+        narrow = self._power[0] > TELEPHONE_SHARE * self._power[1]
+        likeness = voices @ (self._rep.telephone if narrow else self._rep.wide)  # (voices,)
         best = int(likeness.argmax())
         others = np.delete(likeness, best)
         alone = not others.size or float(likeness[best] - others.max()) >= self._rules.certain
         return best if alone and likeness[best] >= self._rules.enrolled_likeness else None
 
-    def _enrolled_voice(self) -> npt.NDArray[np.float32]:
-        """The rep's vector, float32 (256,), from a clip brought to the call's band: like is compared with like."""
-        narrow = self._power[0] > TELEPHONE_SHARE * self._power[1]
-        pieces = [by_telephone(piece) for piece in self._rep] if narrow else self._rep
+    def _voice_of(self, pieces: Sequence[Samples]) -> npt.NDArray[np.float32]:
+        """The mean vector of one person's speech, float32 (256,), of unit length."""
         slices = [_slice(piece, start) for piece in pieces for start in _slice_starts(len(piece), _SLICE)]
         vectors = [self._encoder.encode(np.stack(slices[at : at + _BATCH])) for at in range(0, len(slices), _BATCH)]
         return _unit(np.concatenate(vectors).mean(axis=0))

@@ -31,6 +31,7 @@ from speech.timed_text import plain as plain_text
 from speech.trade_terms import trade_corrector
 from speech.turns import Stretch, interleaved, joined, stretches
 from speech.voice_activity import FRAME, RegionRules, SileroVoice, VoiceDetector, speech_regions
+from speech.voiceprints import Voiceprint
 from speech.voices import Diarizer, OneVoice
 from speech.windows import Window, WindowSound, cut, pack
 from speech.writing import Writer, Written, heard_text
@@ -50,7 +51,7 @@ class Transcriber(Protocol):
         conversation_id: str | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         checkpoint: Checkpoint | None = None,
-        rep_voice: Path | None = None,
+        rep_voice: Path | Voiceprint | None = None,
     ) -> Transcript:
         """Transcribe one recording.
 
@@ -61,13 +62,23 @@ class Transcriber(Protocol):
             conversation_id: The transcript's id; taken from the recording's content unless given.
             on_progress: Told how far the work is.
             checkpoint: Where finished windows are kept, and found again after a restart.
-            rep_voice: A recording of the rep alone, made for this purpose, by which the rep is known in a mix; what
-                is learnt from it is forgotten with the transcription. Not read where channels tell who speaks.
+            rep_voice: By what the rep is known in a mix: a recording of the rep alone, made for this purpose and
+                forgotten with the transcription, or what `voiceprint` made of one. Not read where channels tell who
+                speaks.
 
         Raises:
             InputError: The recording cannot be used; the message says why.
             MissingError: The speech model is not there.
             ModelError: The speech model failed.
+        """
+        ...
+
+    def voiceprint(self, path: Path) -> Voiceprint:
+        """Return what a person is known by, from a recording in which only they speak.
+
+        Raises:
+            InputError: The recording cannot be used, or holds too little speech.
+            MissingError: Voices cannot be told apart here.
         """
         ...
 
@@ -124,7 +135,7 @@ class CallTranscriber:
         conversation_id: str | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         checkpoint: Checkpoint | None = None,
-        rep_voice: Path | None = None,
+        rep_voice: Path | Voiceprint | None = None,
     ) -> Transcript:
         """See `Transcriber.transcribe`."""
         reporter = Reporter(on_progress)
@@ -158,13 +169,17 @@ class CallTranscriber:
             on_heard=lambda samples: reporter.report(Stage.LISTENING, samples / length),
         )
 
-    def _voices(self, tracks: Sequence[Track], rep_voice: Path | None) -> Diarizer | None:
+    def voiceprint(self, path: Path) -> Voiceprint:
+        """See `Transcriber.voiceprint`."""
+        return self._diarizer().voiceprint(speech_in(path, detector=self._detector, options=self._options))
+
+    def _voices(self, tracks: Sequence[Track], rep_voice: Path | Voiceprint | None) -> Diarizer | None:
         """Whoever tells voices apart, where channels do not; it may know the rep's."""
         if tracks[0].speaker is not None:
             return None
         diarizer = self._diarizer()
         if rep_voice is not None:
-            diarizer.meet_rep(speech_in(rep_voice, detector=self._detector, options=self._options))
+            diarizer.meet_rep(self.voiceprint(rep_voice) if isinstance(rep_voice, Path) else rep_voice)
         return diarizer
 
     def _windows(self, hearing: Hearing, tracks: Sequence[Track]) -> list[Window]:

@@ -9,6 +9,7 @@ from typing import Protocol
 from domain.errors import MissingError
 from speech.audio import Samples
 from speech.timed_text import TimedText
+from speech.voiceprints import Voiceprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,16 +23,20 @@ class SpokenPart:
 class Diarizer(Protocol):
     """Hears a mixed channel region by region, then attributes its text."""
 
-    def meet_rep(self, pieces: Sequence[Samples]) -> None:
-        """Learn for this recording what the rep sounds like, from speech given for that purpose.
+    def voiceprint(self, pieces: Sequence[Samples]) -> Voiceprint:
+        """Return what a voice is known by, from speech given for that purpose.
 
         Args:
-            pieces: Regions of the rep's speech alone, each float32 (n,) at 16 kHz.
+            pieces: Regions of one person's speech alone, each float32 (n,) at 16 kHz.
 
         Raises:
             InputError: `speech.enrolment_too_short`.
             MissingError: This diarizer cannot tell voices apart.
         """
+        ...
+
+    def meet_rep(self, voice: Voiceprint) -> None:
+        """Learn for this recording what the rep sounds like."""
         ...
 
     def hear(self, samples: Samples, *, start_ms: int) -> None:
@@ -46,9 +51,12 @@ class Diarizer(Protocol):
 class OneVoice:
     """What the default installation does with a mix: it does not guess, everything is `speaker_0`."""
 
-    def meet_rep(self, pieces: Sequence[Samples]) -> None:
+    def voiceprint(self, pieces: Sequence[Samples]) -> Voiceprint:
         """Say what is missing, because an enrolment that is silently ignored would look like one that failed."""
         raise MissingError("speech.torch_missing")
+
+    def meet_rep(self, voice: Voiceprint) -> None:
+        """Nothing changes: a voice kept from before must not fail the calls of an installation that lost `[torch]`."""
 
     def hear(self, samples: Samples, *, start_ms: int) -> None:
         """Nothing is learnt from the sound."""

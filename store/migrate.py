@@ -15,7 +15,7 @@ from domain.errors import InputError, MissingError
 from store.engine import writer
 from store.faults import translated
 
-HEAD = "0003"
+HEAD = "0004"
 """The version of this code; a test holds it to the newest migration. Kept here to spare importing Alembic."""
 
 _LOCK = 0x7A71

@@ -30,6 +30,7 @@ from store.leases import Leases
 from store.lexicons import Lexicons
 from store.passages import Passages
 from store.people import People
+from store.rep_voices import RepVoices
 from store.scope import Scope
 from store.sealing import Sealer
 from store.signals import Signals
@@ -187,6 +188,11 @@ class Work:
     def idempotency(self) -> IdempotencyKeys:
         """Requests that must not act twice."""
         return IdempotencyKeys(self.scope)
+
+    @cached_property
+    def rep_voices(self) -> RepVoices:
+        """Voices on file, of reps who agreed to it."""
+        return RepVoices(self.scope, self._sealer)
 
     @cached_property
     def webhooks(self) -> Webhooks:

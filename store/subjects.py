@@ -37,6 +37,7 @@ from store.tables import (
     IdempotencyRow,
     InboxRow,
     ReceiptRow,
+    RepVoiceRow,
 )
 from store.tables_chats import ChatAnswerRow
 from wire.documents import dump, dump_transcript, read_account
@@ -218,6 +219,8 @@ class Subjects(Repository):
         await Sources(self._scope).erase_many(source_ids)
         for decision_id in cited_in:
             await Decisions(self._scope).erase_payload(decision_id, receipt.receipt_id)
+        theirs_or_by_leave = or_(RepVoiceRow.rep_id == subject, RepVoiceRow.consent_reference.in_(found.consents))
+        await self._session.execute(delete(RepVoiceRow).where(theirs_or_by_leave))
         await self._session.execute(delete(IdempotencyRow))  # kept answers may quote what was just erased
         await self._forget_chats(cited_in)
         if with_records:

@@ -43,6 +43,18 @@ class RepRow(TenantOwned):
     created_at: Mapped[datetime]
 
 
+class RepVoiceRow(TenantOwned):
+    """What a rep's voice is known by, sealed; kept by the rep's own consent alone."""
+
+    __tablename__ = "rep_voices"
+    __table_args__ = (belongs_to_tenant(), belongs_to("reps", ("rep_id", "rep_id"), cascade=True))
+
+    rep_id: Mapped[str] = identifier(primary_key=True)
+    sealed: Mapped[str]
+    consent_reference: Mapped[str] = identifier()
+    enrolled_at: Mapped[datetime]
+
+
 class UserRow(TenantOwned):
     """A person who signs in to the console; `rep_id` says which rep, if one."""
 

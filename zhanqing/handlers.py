@@ -11,6 +11,7 @@ from coaching.metrics import measure
 from domain.errors import ConflictError, InputError
 from domain.signals import Analysis
 from speech.checkpoints import FileCheckpoint
+from speech.voiceprints import Voiceprint
 from store.calls import DIGEST_CALL, Call
 from store.turn_intake import DIGEST_CONVERSATION
 from store.webhook_urls import WebhookUrls
@@ -116,6 +117,7 @@ async def _call_file(run: JobRun) -> CallFile:
             raise ConflictError("zhanqing.consent_gone")
         path = await work.blobs.path(call.blob_hash)
         heard_before = FileCheckpoint(work.blobs.scratch(call.call_id))
+        on_file = await work.rep_voices.print_of(call.details.rep_id)
         account: Account | None = None
         if call.details.account_id:
             account = await work.accounts.get(call.details.account_id)
@@ -130,4 +132,5 @@ async def _call_file(run: JobRun) -> CallFile:
         rep_id=call.details.rep_id,
         deal_id=call.details.deal_id,
         key=f"job:{run.job.job_id}",
+        rep_voice=Voiceprint.load(on_file) if on_file else None,
     )

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from domain.lexicon import Lexicon
     from retrieval.search import CaseSearch
     from speech.live import LiveTranscriber
+    from speech.voiceprints import Voiceprint
     from zhanqing.bootstrap import Parts
     from zhanqing.settings import Settings
     from zhanqing.worker.broker import BrokerWorker
@@ -82,6 +84,10 @@ class ServedParts:
     ) -> LiveTranscriber:
         """What listens to one call as it happens."""
         return self._parts.live_transcriber(channels=channels, roles=roles, lexicon=lexicon)
+
+    def voiceprint(self, path: Path) -> Voiceprint:
+        """What a person is known by, from a recording of them alone."""
+        return self._parts.transcriber.voiceprint(path)
 
 
 def _limiter(settings: Settings, per_minute: int) -> RateLimiter:

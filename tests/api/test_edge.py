@@ -81,6 +81,8 @@ WRITES, COACHES, ADMINS = (
     POST /v1/consents
     POST /v1/grants
     DELETE /v1/grants/{grant_id}
+    PUT /v1/reps/{rep_id}/voice
+    DELETE /v1/reps/{rep_id}/voice
     """,
     """
     POST /v1/ask

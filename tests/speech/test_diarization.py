@@ -17,6 +17,7 @@ from speech.telephone_band import TELEPHONE_SHARE, by_telephone, power_in_band
 from speech.testing import LoudnessDetector, ScriptedRecognizer, quiet, tone, write_wav
 from speech.transcriber import CallTranscriber
 from speech.voice_encoder import Vectors
+from speech.voiceprints import Voiceprint
 from speech.voices import OneVoice, SpokenPart
 
 LOW, HIGH = 420.0, 820.0
@@ -165,3 +166,26 @@ def test_no_character_is_lost_when_speakers_are_told_apart(tmp_path: Path) -> No
     ).transcribe(mixed(tmp_path))
 
     assert len(parts) == 4
+
+
+def test_a_voice_on_file_names_the_rep_as_the_clip_itself_does(tmp_path: Path) -> None:
+    clip = write_wav(tmp_path / "rep.wav", voice(HIGH, 8.0))
+    kept = Voiceprint.load(transcriber(UNRELATED).voiceprint(clip).dump())
+    clip.unlink()
+
+    found = speakers(transcriber(UNRELATED).transcribe(mixed(tmp_path), rep_voice=kept))
+
+    assert found == ["customer", "rep", "customer", "rep"]
+
+
+def test_a_voice_on_file_does_not_fail_a_call_where_voices_cannot_be_told_apart(tmp_path: Path) -> None:
+    clip = write_wav(tmp_path / "rep.wav", voice(LOW, 8.0))
+    kept = transcriber(UNRELATED).voiceprint(clip)
+    default = CallTranscriber(ScriptedRecognizer(["，".join(UNRELATED)]), detector=LoudnessDetector, diarizer=OneVoice)
+
+    assert set(speakers(default.transcribe(mixed(tmp_path), rep_voice=kept))) == {"speaker_0"}
+
+
+def test_something_else_is_not_taken_for_a_voiceprint() -> None:
+    with pytest.raises(ValueError, match="not a voiceprint"):
+        Voiceprint.load('{"kind": "other"}')

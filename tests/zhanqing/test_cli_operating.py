@@ -7,8 +7,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from speech.transcriber import CallTranscriber
+from speech.voiceprints import Voiceprint
 from zhanqing.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -47,6 +50,23 @@ def test_a_user_is_added_once_with_a_password_that_is_read_and_never_shown(run: 
     code, out, _ = run("audit", "access", "--json", "-")
     assert code == 0
     assert {line["id"]: line["role"] for line in json.loads(out)} == {"boss": "admin", "lead": "manager"}
+
+
+def test_a_voice_is_kept_by_consent_listed_and_forgotten(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one = Voiceprint(wide=np.ones(4, np.float32), telephone=np.ones(4, np.float32))
+    monkeypatch.setattr(CallTranscriber, "voiceprint", lambda *_: one)
+    run("bots", "bind", "r1", "--name", "小陈")
+    enroll = ("voice", "enroll", "r1", str(tmp_path / "rep.wav"), "--consent", "voice-1")
+
+    assert run(*enroll)[0] == 2  # nobody agreed to it yet
+    assert run("voice", "enroll", "r2", "rep.wav", "--consent", "voice-2", "--agreed")[0] == 2  # no such rep
+    assert run(*enroll, "--agreed")[0] == 0
+    assert run("voice", "list")[1].split()[::3] == ["r1", "voice-1"]
+    assert run("voice", "forget", "r1")[0] == 0
+    assert run("voice", "forget", "r1")[0] == 2
+    assert run("voice", "list")[1] == ""
 
 
 AUDITS = (

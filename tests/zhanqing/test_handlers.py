@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agent.calls import CallFile
@@ -15,9 +16,11 @@ from domain.conversation import Transcript, Turn
 from domain.errors import ModelError
 from domain.signals import Analysis, Signal, SignalKind
 from speech.progress import Progress, Stage
+from speech.voiceprints import Voiceprint
 from store.calls import CallDetails, CallStatus
 from store.consents import ConsentRecord
 from store.jobs import Priority
+from store.people import Rep
 from store.sealing import Sealer
 from store.testing import Databases, SteppingClock
 from store.work import Store
@@ -89,6 +92,27 @@ async def told(store: Store) -> list[str]:
     async with store.read("acme") as work:
         (webhook,) = await work.webhooks.all()
         return [delivery.body for delivery in await work.webhooks.deliveries(webhook.webhook_id, limit=9)]
+
+
+@pytest.mark.parametrize("is_withdrawn", [False, True])
+async def test_the_reps_voice_on_file_is_used_while_their_consent_holds(
+    sealed: Store, tmp_path: Path, is_withdrawn: bool
+) -> None:
+    await submit(sealed, tmp_path)
+    voice = Voiceprint(wide=np.ones(4, np.float32), telephone=np.ones(4, np.float32))
+    async with sealed.begin("acme") as work:
+        await work.people.put_rep(Rep(rep_id="r1", name="小陈"))
+        await work.consents.put(ConsentRecord(reference="voice-1", subject="r1", granted_at=sealed.clock()))
+        await work.rep_voices.enrol("r1", voice.dump(), consent_reference="voice-1")
+        if is_withdrawn:
+            await work.consents.withdraw("voice-1", by="r1")
+    coach = ScriptedCoach(sealed)
+
+    await run(sealed, "digest_call", call_handler(lambda: coach))  # type: ignore[arg-type,return-value]  # scripted
+
+    (heard,) = coach.heard
+    assert (heard.rep_voice is None) == is_withdrawn
+    assert is_withdrawn or (heard.rep_voice is not None and heard.rep_voice.wide.tolist() == [1, 1, 1, 1])
 
 
 async def test_a_call_becomes_a_conversation_with_its_report_and_an_event(sealed: Store, tmp_path: Path) -> None:

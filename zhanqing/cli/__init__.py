@@ -26,6 +26,7 @@ from zhanqing.cli import (
     serving,
     transcription,
     trust,
+    voices,
 )
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ app.add_typer(trust.source_app, name="source", help="出处：查看原文。 So
 app.add_typer(trust.audit_app, name="audit", help="审计：校验决策链。 Audit.")
 app.add_typer(operating.key_app, name="key", help="接口密钥。 API keys.")
 app.add_typer(operating.user_app, name="user", help="控制台用户。 Console users.")
+app.add_typer(voices.voice_app, name="voice", help="声音登记：本人同意、可删除。 Reps' voices, opt-in.")
 app.add_typer(auditing.retention_app, name="retention", help="保存期限。 Retention.")
 app.add_typer(bots.bots_app, name="bots", help="企业微信、钉钉机器人：检查、绑定。 Chat bots.")
 app.add_typer(operating.db_app, name="db", help="数据库：升级、备份、恢复。 Database.")
@@ -62,6 +64,7 @@ app.command()(benching.bench)
 app.command()(demo.demo)
 app.command()(serving.serve)
 app.command()(serving.worker)
+app.command()(serving.openapi)
 app.command()(operating.settings)
 
 
