@@ -15,6 +15,7 @@ from api.callers import KeyLookup
 from api.console import advice as console_advice
 from api.console import calls as console_calls
 from api.console import cases as console_cases
+from api.console import chats as console_chats
 from api.console import oidc, signing_in
 from api.console import operations as console_operations
 from api.console import team as console_team
@@ -77,6 +78,7 @@ ROUTERS = (
     console_team.router,
     console_cases.router,
     console_advice.router,
+    console_chats.router,
     console_operations.router,
 )
 

@@ -16,7 +16,7 @@ from domain.messages import text
 
 Say = Callable[..., str]
 
-SECTIONS = ("calls", "team", "cases", "decisions", "trust", "keys", "users")
+SECTIONS = ("calls", "team", "cases", "decisions", "trust", "chats", "keys", "users")
 ADMIN_SECTIONS = frozenset({"keys", "users"})
 
 

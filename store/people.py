@@ -48,6 +48,11 @@ class People(Repository):
         row = await self._session.scalar(select(RepRow).where(RepRow.rep_id == rep_id))
         return None if row is None else Rep(rep_id=row.rep_id, name=row.name, team_id=row.team_id)
 
+    async def reps(self) -> list[Rep]:
+        """Return all reps in order of id."""
+        rows = await self._session.scalars(select(RepRow).order_by(RepRow.rep_id))
+        return [Rep(rep_id=row.rep_id, name=row.name, team_id=row.team_id) for row in rows]
+
     async def reps_of(self, team_id: str) -> list[Rep]:
         """Return a team's reps in order of id."""
         rows = await self._session.scalars(select(RepRow).where(RepRow.team_id == team_id).order_by(RepRow.rep_id))
