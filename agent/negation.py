@@ -18,6 +18,10 @@ _LEADING = re.compile(r"^(?:再|还|过|能|会|可以|要|曾|有)+")
 _COMPLEMENT = re.compile(r"[一-鿿]不(?=[到了通上下起完清好动住及开出来去着得懂见成过明])")
 """达不到, 接不通: the verb itself is denied, nothing behind it."""
 _ASPECT = re.compile(r"(?<=[一-鿿])(?<![不除经通超错])[了过着](?=[一-鿿])")
+_BARE_VERB = re.compile(
+    r"(?:再|会|能|想|需要|要)?(做|用|要|来|去|买|换|付|收|下来|到位)了?(?=[，,。；;！!？?也就都]|$)"
+)
+"""不做了 has no other word to deny."""
 _DENIED_BEFORE = re.compile(r"([一-鿿]{2,4}?)(?:都|也)没有?$")
 _CONTENT_TAGS = "nvaijlzxep"
 
@@ -55,12 +59,18 @@ def negation_count(text: str) -> int:
 
 def _negations(text: str) -> list[tuple[int, int]]:
     words = _words()
-    harmless = [match.span() for pattern in (words.harmless, _COMPLEMENT) for match in pattern.finditer(text)]
+    harmless = [match.span() for match in words.harmless.finditer(text)]
+    harmless += [match.span() for match in _COMPLEMENT.finditer(text) if not _ends_a_word(text, match.start())]
     return [
         match.span()
         for match in words.negation.finditer(text)
         if not any(match.start() < end and start < match.end() for start, end in harmless)
     ]
+
+
+def _ends_a_word(text: str, at: int) -> bool:
+    """Whether the character there ends a longer word: 预算不下来 denies 下来, 算不下来 denies nothing behind it."""
+    return any(word.end == at + 1 and len(word.text) > 1 for word in tagged(text))
 
 
 def _terms_after(rest: str) -> list[str]:
@@ -69,7 +79,8 @@ def _terms_after(rest: str) -> list[str]:
         found = [word.text for word in tagged(scope) if word.tag[0] in _CONTENT_TAGS and _is_deniable(word.text)]
         if found:
             return found[:_SCOPE]
-    return []
+    bare = _BARE_VERB.match(rest)
+    return [bare.group(1)] if bare else []
 
 
 def _scopes(rest: str) -> list[str]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
+from agent.alteration import altered, lumped, made_total
 from agent.negation import denial, negation_count
 from agent.phrasing import stated
 from agent.substitution import substituted
+from agent.swaps import put_first, swapped_sides
 from agent.wording import same_form
 from language.quantities import Dimension, Quantity, agrees, quantities
 from language.quantity_units import any_of
@@ -34,6 +36,7 @@ _SWAPS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
 )
 _BOUND_TO_OTHER = 0.25
 """How much likelier another clause with another number must be for a number to count as taken from elsewhere."""
+_OWNER = re.compile(r"(我们|咱们|我方|您|你们|客户|对方|甲方|乙方)的")
 _BEFORE_AFTER = re.compile(r"([一-鿿]{2})(?:之|以)?([前后])")
 
 
@@ -71,9 +74,9 @@ def find_flip(claim: str, contexts: Sequence[Context]) -> Flip | None:
     """
     claim = same_form(claim)
     contexts = [Context(text=same_form(one.text), by_customer=one.by_customer) for one in contexts]
-    order = _order_flip(claim, contexts)
-    if order is not None:
-        return order
+    whole = _order_flip(claim, contexts) or _lumped(claim, contexts)
+    if whole is not None:
+        return whole
     for clause in clauses(claim):
         evidence = _evidence_for(clause.text, contexts)
         flip = _flip(clause.text, claim, evidence) if evidence else None
@@ -108,6 +111,9 @@ def _flip(clause: str, claim: str, evidence: Sequence[_Clause]) -> Flip | None:
         or _turned_modality(clause, evidence)
         or _unbound_number(clause, evidence)
         or _substitution(clause, evidence)
+        or _alteration(clause, evidence)
+        or _swap(clause, evidence)
+        or _possession(clause, evidence)
         or (_role_flip(clause, claim, best) if best.share >= _ALIKE else None)
         or (_dropped_hedge(claim, best) if best.share >= _ALIKE else None)
         or (_context_flip(claim, best) if best.share >= _ALIKE else None)
@@ -142,7 +148,37 @@ def _substitution(clause: str, evidence: Sequence[_Clause]) -> Flip | None:
     said = stated(clause)
     near = [one for one in evidence[:3] if one.share >= _SAME_CLAUSE]
     word = next((word for one in near if (word := substituted(said, one.text)) is not None), None)
-    return Flip(kind="other", word=word) if word else None
+    is_listed = word is not None and any(f"、{word}" in one.sentence for one in near)
+    return Flip(kind="other", word=word) if word and not is_listed else None
+
+
+def _alteration(clause: str, evidence: Sequence[_Clause]) -> Flip | None:
+    near = [one.text for one in evidence if one.share >= _SAME_CLAUSE]
+    word = altered(clause, near) or made_total(clause, near)
+    return Flip(kind="altered", word=word) if word else None
+
+
+def _swap(clause: str, evidence: Sequence[_Clause]) -> Flip | None:
+    word = swapped_sides(clause, [one.text for one in evidence]) or put_first(
+        clause, list(dict.fromkeys(one.sentence for one in evidence))
+    )
+    return Flip(kind="swap", word=word) if word else None
+
+
+def _lumped(claim: str, contexts: Sequence[Context]) -> Flip | None:
+    word = lumped(claim, [one.text for one in contexts])
+    return Flip(kind="lumped", word=word) if word else None
+
+
+def _possession(clause: str, evidence: Sequence[_Clause]) -> Flip | None:
+    """我们的机房 where the evidence clause has 您的机房."""
+    best = evidence[0]
+    said, given = _OWNER.findall(clause), _OWNER.findall(best.text)
+    if best.share < _ALIKE or not said or not given:
+        return None
+    sides = _roles(" ".join(said), by_customer=False), _roles(" ".join(given), by_customer=best.by_customer)
+    turned = len(sides[0]) == len(sides[1]) == 1 and sides[0] != sides[1]
+    return Flip(kind="role", word=said[0]) if turned else None
 
 
 def _opposite_flip(clause: str, evidence: Sequence[_Clause]) -> Flip | None:

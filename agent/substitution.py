@@ -17,7 +17,7 @@ _AROUND = 3
 _AFTER_SUBJECT = 4
 _NOUNS = ("n", "b", "f", "s", "j")
 _NO_SUBJECT = ("c", "d", "p", "r", "t", "u", "y", "e", "m")
-_THE_CUSTOMER = frozenset({"客户", "您", "您们", "我们", "你们", "我", "他", "她", "他们", "那边", "这边"})
+THE_CUSTOMER = frozenset({"客户", "您", "您们", "我们", "你们", "我", "他", "她", "他们", "那边", "这边"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def _length(words: Sequence[Word], step: tuple[str, int, int, int, int]) -> int:
 
 
 def _says_the_same(claimed: str, given: str) -> bool:
-    if claimed in _THE_CUSTOMER or given in _THE_CUSTOMER or claimed in given or given in claimed:
+    if claimed in THE_CUSTOMER or given in THE_CUSTOMER or claimed in given or given in claimed:
         return True
     if quantities(claimed) or quantities(given) or re.search(r"[\d一二两三四五六七八九十]", claimed + given):
         return True
