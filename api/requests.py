@@ -44,7 +44,8 @@ class RequestFigures:
 class RequestEdge:
     """The outermost layer: gives each request an id, logs one line for it, counts it.
 
-    The line names the route's template, never the path itself, the query or anybody's words.
+    The line names the route's template, never the path itself, the query or anybody's words. A WebSocket is one request
+    of method WS: 101 once it is taken, else the status that it was refused with; its line comes when it ends.
     """
 
     def __init__(self, app: ASGIApp, figures: RequestFigures) -> None:
@@ -53,19 +54,20 @@ class RequestEdge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else f"req-{secrets.token_hex(12)}"
         scope.setdefault("state", {})["request_id"] = request_id
-        status = 500
+        status, is_answered = 500, False
         began = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            nonlocal status, is_answered
+            if not is_answered and (answered := _status_of(message)) is not None:
+                status, is_answered = answered, True
+                message.setdefault("headers", [])
                 MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
@@ -85,9 +87,25 @@ class RequestEdge:
 
     def _finish(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
-        method = scope["method"] if route != "unknown" else "OTHER"
+        method = _method(scope) if route != "unknown" else "OTHER"
         self._figures.note(method=method, route=route, status=status, seconds=seconds)
         log.info("request.answered", method=method, route=route, status=status, seconds=round(seconds, 4))
+
+
+def _status_of(message: Message) -> int | None:
+    """The status that a message answers a request with; None where it is no answer yet."""
+    match message["type"]:
+        case "http.response.start" | "websocket.http.response.start":
+            return int(message["status"])
+        case "websocket.accept":
+            return 101
+        case "websocket.close":  # before it was taken; servers answer 403
+            return 403
+    return None
+
+
+def _method(scope: Scope) -> str:
+    return str(scope["method"]) if scope["type"] == "http" else "WS"
 
 
 def _describe(span: trace.Span, scope: Scope, status: int, request_id: str) -> None:
@@ -95,8 +113,8 @@ def _describe(span: trace.Span, scope: Scope, status: int, request_id: str) -> N
     if not span.is_recording():
         return
     route = getattr(scope.get("route"), "path", "unknown")
-    span.update_name(f"{scope['method']} {route}")
-    known = {"http.request.method": scope["method"], "http.route": route, "http.response.status_code": status}
+    span.update_name(f"{_method(scope)} {route}")
+    known = {"http.request.method": _method(scope), "http.route": route, "http.response.status_code": status}
     span.set_attributes({**known, "zhanqing.request_id": request_id})
     if status >= 500:
         span.set_status(trace.StatusCode.ERROR)

@@ -39,6 +39,9 @@ router = APIRouter(prefix="/v1/calls", tags=["calls"])
 IDLE_S = 30.0
 """A line that carries nothing for so long has been hung up."""
 
+MOST_MESSAGE_BYTES = 1 << 20
+"""Sound comes in pieces; five seconds of the largest kind are less."""
+
 _BEHIND_S = 1.0
 _REFUSED, _FAILED = 1008, 1011
 
@@ -102,6 +105,7 @@ async def live_call(socket: WebSocket) -> None:
     try:
         caller = await _writer(socket)
         if len(lines) >= parts.limits.live_calls:
+            await note_refusal(socket, caller, why="too_many_live_calls")
             raise RefusedError("api.too_many_requests", headers={"retry-after": "60"}, seconds=60)
     except ZhanqingError as error:
         await _refuse(socket, error)
@@ -216,6 +220,7 @@ async def _sound(socket: WebSocket) -> bytes | None:
 
     Raises:
         WebSocketDisconnect: The caller hung up.
+        InputError: A piece is larger than any piece of sound need be.
     """
     try:
         async with asyncio.timeout(IDLE_S):
@@ -224,7 +229,10 @@ async def _sound(socket: WebSocket) -> bytes | None:
         return None
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1006))
-    return cast("bytes | None", message.get("bytes"))
+    content = cast("bytes | None", message.get("bytes"))
+    if content is not None and len(content) > MOST_MESSAGE_BYTES:
+        raise InputError("api.too_large")
+    return content
 
 
 async def _keep(parts: ApiParts, tenant: str, path: Path, details: CallDetails) -> Call:

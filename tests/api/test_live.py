@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
+import structlog
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -17,6 +18,7 @@ from websockets.typing import Subprotocol
 
 from api.app import create_app
 from api.parts import ApiLimits
+from api.routes.live import MOST_MESSAGE_BYTES
 from api.testing import TestParts, key_for
 from domain.errors import ModelError
 from speech.audio import AudioLimits, Samples, decode
@@ -252,3 +254,41 @@ async def test_only_so_many_calls_are_heard_at_once(parts: TestParts, key: dict[
 
     assert refused.value.response.status_code == 429
     assert refused.value.response.headers["retry-after"] == "60"
+
+
+async def test_a_live_call_is_one_request_with_an_id_a_line_and_a_count(
+    parts: TestParts, key: dict[str, str], consent: None
+) -> None:
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        async with (
+            served(parts) as address,
+            connect(address, additional_headers={**key, "x-request-id": "pbx-1"}) as line,
+        ):
+            await line.send(json.dumps({"type": "stop"}))
+            await heard(line)
+            taken = line.response
+            with pytest.raises(InvalidStatus) as refused:
+                async with connect(address):
+                    pass
+
+    assert taken is not None and taken.headers["x-request-id"] == "pbx-1"
+    assert refused.value.response.headers["x-request-id"].startswith("req-")
+    answered = [one for one in lines if one["event"] == "request.answered"]
+    assert sorted((one["method"], one["route"], one["status"]) for one in answered) == [
+        ("WS", "/v1/calls/live", 101),
+        ("WS", "/v1/calls/live", 401),
+    ]
+    (own,) = [one for one in answered if one["status"] == 101]
+    assert (own["request_id"], own["tenant_id"]) == ("pbx-1", "acme")
+
+
+async def test_a_piece_larger_than_sound_need_be_ends_the_call(
+    address: str, key: dict[str, str], consent: None, api_store: Store
+) -> None:
+    async with connect(address, additional_headers=key) as line:
+        await line.send(json.dumps(START))
+        await line.send(bytes(MOST_MESSAGE_BYTES + 2))
+        said = await heard(line)
+
+    assert [one.get("code") for one in said] == [None, "api.too_large"]
+    assert await stored_calls(api_store) == []
