@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from agent.applicability import Applicability, apply_to
 from agent.brief_quotes import Quote, blockers_of, brief_words, customer_sentences, promises_of
 from agent.case_answers import distinct
 from agent.columns import column_of
 from agent.drafts import Draft, DraftSentence, DraftSuggestion, nothing
 from agent.frames import as_sentence
+from agent.hearers import setting_for
 from agent.mentors import find_mentors, mentor_sentence
 from agent.questions import read_question
 from agent.screening import gives_orders
-from agent.selecting import rank_sentences
+from agent.selecting import Scored, rank_sentences
+from agent.shelf import CaseFile
 from agent.tasks import Talk, Task
 from agent.vectors import Vectors
 from domain.cases import Outcome
@@ -131,15 +134,20 @@ def strategies(task: Task, blockers: Sequence[Quote], vectors: Vectors | None) -
             if not gives_orders(one.text)
         ]
         if ranked:
-            title = case.columns["title"]
-            spoken = as_sentence(ranked[0].source, ranked[0].start, ranked[0].end)
-            lead = brief_words()["leads"]["strategy"].format(title=title.text)
-            said.append(
-                DraftSentence(text=lead + spoken.text, citations=(cite(title, 0, len(title.text)), *spoken.citations))
-            )
+            said.append(_strategy(task, case, ranked[0]))
         if len(said) == _MOST_STRATEGIES:
             break
     return said
+
+
+def _strategy(task: Task, case: CaseFile, best: Scored) -> DraftSentence:
+    """Tell what was done or said in a case as its own; what only that deal had is said to be so."""
+    leads, title = brief_words()["leads"], case.columns["title"]
+    spoken = as_sentence(best.source, best.start, best.end)
+    is_bound = apply_to(best.text, setting_for(task, case)).kind is Applicability.DEAL_BOUND
+    frame = leads[f"strategy_{column_of(best.source.source_id)}"]
+    lead = frame.format(title=title.text, only_there=leads["only_there"] if is_bound else "")
+    return DraftSentence(text=lead + spoken.text, citations=(cite(title, 0, len(title.text)), *spoken.citations))
 
 
 def _mentors(task: Task) -> list[DraftSentence]:

@@ -108,8 +108,8 @@ def notes_for(what: str, *, topics: Sequence[str] = ()) -> tuple[ComplianceNote,
     """Return one note per rule that is touched, on the words that touch it.
 
     Args:
-        topics: Rules that the customer raised, and what was rewritten; where no wording touches one, its note is on
-            the first sentence.
+        topics: Rules that the customer raised, and what was rewritten; where no wording touches one, its note says
+            that the customer asked, and is on the first sentence.
     """
     first = next(iter(sentences(what)), None)
     if first is None:
@@ -117,9 +117,11 @@ def notes_for(what: str, *, topics: Sequence[str] = ()) -> tuple[ComplianceNote,
     notes = []
     for topic in compliance_topics():
         match = topic.touched_by(what)
-        if match is not None or topic.rule in topics:
-            start, end = match.span() if match else (first.start, first.end)
-            notes.append(_note(topic.rule, Severity.NOTE, topic.message, start, end))
+        if match is not None:
+            notes.append(_note(topic.rule, Severity.NOTE, topic.message, *match.span()))
+        elif topic.rule in topics:
+            asked = _table()["asked"].format(message=topic.message)
+            notes.append(_note(topic.rule, Severity.NOTE, asked, first.start, first.end))
     for name in topics:
         if name.startswith(REWRITTEN):
             message = _table()["rewritten"][name.removeprefix(REWRITTEN)]

@@ -21,10 +21,12 @@ from agent.tips import draft_tips
 from agent.vectors import Vectors
 from domain.suggestions import PromptUse, SuggestionKind
 
-RULES_VERSION = "2026.11.1"
+RULES_VERSION = "2026.11.2"
 """Version of the composer's rules; grows with any change of what it may say."""
 _RULE_FILES = (
     "answer_frames.toml",
+    "applicability.toml",
+    "closing_questions.toml",
     "columns.toml",
     "compliance.toml",
     "outlines.toml",
@@ -34,6 +36,7 @@ _RULE_FILES = (
     "requests.toml",
     "support.json",
     "tactics.toml",
+    "talk.toml",
     "templates.toml",
     "wording.toml",
 )

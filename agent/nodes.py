@@ -152,8 +152,10 @@ def _with_words_as_turn(request: Request) -> tuple[Transcript, ...]:
     They are read in context there, and are not stored: a record holds only what its channel brought.
     """
     talks = request.conversations
-    if request.kind is not SuggestionKind.REPLY or not request.text.strip() or not talks:
+    if request.kind is not SuggestionKind.REPLY or not request.text.strip():
         return talks
+    if not talks:
+        return (Transcript(id="asked", turns=(Turn(id="t001", speaker=CUSTOMER, text=request.text),)),)
     meant = asked_turn(talks[-1], request.text)
     if meant is not None and meant.text.strip() == request.text.strip():
         return talks

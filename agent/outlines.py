@@ -14,7 +14,7 @@ from agent.drafts import Draft, DraftSentence, DraftSuggestion, nothing
 from agent.frames import as_sentence
 from agent.screening import gives_orders
 from agent.shelf import CaseFile
-from agent.talk import Line, effect_line, talk_lines
+from agent.talk import Line, effect_lines, talk_lines
 from agent.tasks import Task
 from agent.vectors import Vectors
 from domain.cases import Outcome
@@ -32,11 +32,11 @@ def draft_first_call(task: Task, risks: Sequence[DraftSentence]) -> Draft:
     won = _won(task)
     if not won and not task.fields:
         return nothing(AbstentionReason.AMBIGUOUS if not task.request.text else AbstentionReason.NO_EVIDENCE)
-    opening = [effect_line(case, industry=task.industry, lexicon=task.shelf.lexicon) for case in won]
-    lines = [line for case in won for line in talk_lines(case, lexicon=task.shelf.lexicon)[:1]]
+    opening = [line for case in won for line in effect_lines(case, industry=task.industry, lexicon=task.shelf.lexicon)]
+    lines = [line for case in won for line in talk_lines(case, task)[:1]]
     return _outline(
         section("facts", background(task), reason="brief.account", step="brief.account"),
-        section("opening", _worded([one for one in opening if one][:1]), reason="reply", step="reply"),
+        section("opening", _worded(opening[:1]), reason="reply", step="reply"),
         section("questions", [one for case in won if (one := _asked(case)) is not None], step="first_call"),
         section("lines", _worded(lines), reason="reply", step="reply"),
         section("risks", risks, reason="risks", step="practice"),

@@ -20,10 +20,19 @@ def phrases() -> Mapping[str, Any]:
 
 def stated(sentence: str) -> str:
     """Return what a sentence states, courtesy and attribution taken off at its edges and between its clauses."""
-    kept = [piece for piece in re.split(r"(?<=[，,；;：:])", sentence) if not _empty().fullmatch(piece.strip(_EDGE))]
+    kept = [
+        piece for piece in re.split(r"(?<=[，,；;：:。！!？?])", sentence) if not _empty().fullmatch(piece.strip(_EDGE))
+    ]
     text = "".join(kept).strip(_EDGE)
     shorter = _lead().sub("", text).strip(_EDGE)
-    return shorter or text
+    return shorter or text or sentence.strip(_EDGE)
+
+
+@cache
+def closing_questions() -> Mapping[str, str]:
+    """Return open questions by tactic and by the customer's wish; the one for any other under ``""``."""
+    table = tomllib.loads((files("agent") / "closing_questions.toml").read_text(encoding="utf-8"))
+    return {"": table["any"]["first"], **table["by_intent"], **table["by_tactic"]}
 
 
 def states_nothing(sentence: str) -> bool:
@@ -37,7 +46,8 @@ def states_nothing(sentence: str) -> bool:
 
 @cache
 def _empty() -> re.Pattern[str]:
-    return re.compile("|".join([*phrases()["courtesy"], *phrases()["attribution"], ""]))
+    asked = [re.escape(question.strip(_EDGE)) for question in closing_questions().values()]
+    return re.compile("|".join([*phrases()["courtesy"], *phrases()["attribution"], *asked, ""]))
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +11,13 @@ import numpy as np
 from agent.compliance import REWRITTEN, topics_raised
 from agent.drafts import Draft, DraftSentence, DraftSuggestion, nothing
 from agent.shelf import content_words
-from agent.tactics import EVIDENCE_TACTIC, moves_of
-from agent.talk import Line, document_lines, effect_line, mentions_uncounted, opening_for, talk_lines
+from agent.tactics import EVIDENCE_TACTIC, NEXT_STEP_TACTIC, QUESTION_TACTIC, moves_of
+from agent.talk import Line, approach_line, document_lines, effect_lines, opening_for, question_for, talk_lines
 from agent.tasks import Task
 from agent.vectors import Vectors
 from domain.cases import CaseHit, Outcome
 from domain.lexicon import LexiconKind
 from domain.suggestions import AbstentionReason
-from language.quantities import Dimension, quantities, supported_by
 
 MOST_REPLIES = 3
 MOST_CHARACTERS = 120
@@ -27,9 +26,14 @@ _DOCUMENTS_READ = 40
 _SAME_FACET = {"industry": 0.20, "product": 0.15, "stage": 0.05, "customer_size": 0.05}
 _CASE, _MEANING, _TACTIC = 0.5, 0.6, 0.25
 _NEW_CASE_BONUS = 0.08
-_FOREIGN_COUNT, _POINTING = 0.15, 0.5
+_LEAST_NEAR, _LEAST_UNFIT, _LEAST_FAR, _LEAST_FAR_EVIDENCE = 0.65, 0.85, 0.7, 0.8
+"""Score from which a line is worth saying: of a similar customer, and to the point or not; of another trade."""
 _FOREIGN_WORD, _MOST_FOREIGN = 0.06, 0.3
 _MOST_LINES = 3
+_EMPATHY_TACTIC, _ANY_TACTIC = "先认同再拆解", "方案说明"
+_EVIDENCE_MOVES = (EVIDENCE_TACTIC, QUESTION_TACTIC, NEXT_STEP_TACTIC)
+_MORE_EVIDENCE = 0.3
+"""What a second piece of evidence is worth less than a move of the talk."""
 _LEAST_NEIGHBOUR = 0.3
 """Score below which a sentence is not worth adding to another."""
 _MEANING_FLOOR, _MEANING_SPAN = 0.80, 0.12
@@ -54,6 +58,9 @@ def draft_replies(task: Task, vectors: Vectors | None) -> Draft:
     if not candidates:
         return nothing(AbstentionReason.NO_EVIDENCE, missing=("facts",))
     chosen = choose(candidates)
+    if len(chosen) < MOST_REPLIES:
+        more = candidates_for(task, vectors, intents, is_strict=False)
+        chosen = choose([one for one in more if one.line.is_evidence or one in candidates])
     topics = topics_raised(text, intents, rivals=_rivals(task))
     replies: list[DraftSuggestion] = []
     free = _not_cores(candidates, chosen)
@@ -65,22 +72,40 @@ def draft_replies(task: Task, vectors: Vectors | None) -> Draft:
     return Draft(suggestions=tuple(replies), notes=notes)
 
 
-def candidates_for(task: Task, vectors: Vectors | None, intents: Sequence[str]) -> list[Candidate]:
-    """Return everything that may be said to this customer, best first."""
+def candidates_for(
+    task: Task, vectors: Vectors | None, intents: Sequence[str], *, is_strict: bool = True
+) -> list[Candidate]:
+    """Return everything that may be said to this customer, best first.
+
+    Args:
+        is_strict: Without it, what is less to the point counts too.
+    """
     lines, case_scores = _lines(task)
     if not lines:
         return []
     near = meanings(task.request.text, [line.text for line in lines], vectors)
-    customer_numbers = [one for source in task.here for one in quantities(source.text)] + quantities(task.request.text)
     candidates = []
     for line, meaning in zip(lines, near, strict=True):
         moves = moves_of(line.text, intents=intents, stage=task.stage)
-        if line.column == "result":
-            moves = [(EVIDENCE_TACTIC, 1.0 if "案例索取" in intents else 0.4)]
+        if line.is_evidence:
+            asked = 1.0 if "案例索取" in intents else 0.4
+            moves = [(name, asked) for name in _EVIDENCE_MOVES]
         score = _CASE * case_scores.get(line.origin, 0.0) + _MEANING * meaning + _TACTIC * moves[0][1]
-        score -= _foreign(line, customer_numbers) + _foreign_words(line, task)
-        candidates.append(Candidate(line=line, score=score, moves=tuple(name for name, _ in moves)))
+        score -= _foreign_words(line, task)
+        if _suits(line, score, moves[0], task) or not is_strict:
+            candidates.append(Candidate(line=line, score=score, moves=tuple(name for name, _ in moves)))
     return sorted(candidates, key=lambda candidate: -candidate.score)
+
+
+def _suits(line: Line, score: float, move: tuple[str, float], task: Task) -> bool:
+    """Whether a line is worth saying to this customer: to the point of what they want, or close to what they said."""
+    tactic, fit = move
+    case = task.shelf.cases.get(line.origin)
+    is_near = case is None or _same_facets(task, case.case_id) >= _SAME_FACET["product"]
+    if line.is_evidence:
+        return is_near or score >= _LEAST_FAR_EVIDENCE
+    is_fit = fit >= 1.0 and tactic != _ANY_TACTIC
+    return score >= (_LEAST_NEAR if is_near else _LEAST_FAR) if is_fit else score >= _LEAST_UNFIT and is_near
 
 
 def _lines(task: Task) -> tuple[list[Line], dict[str, float]]:
@@ -93,9 +118,10 @@ def _lines(task: Task) -> tuple[list[Line], dict[str, float]]:
         if case is None:
             continue
         scores[case.case_id] = 1.0 / (1 + 0.25 * rank) + _same_facets(task, case.case_id)
-        lines += talk_lines(case, lexicon=task.shelf.lexicon, allowed=allowed)
-        effect = effect_line(case, industry=task.industry, lexicon=task.shelf.lexicon)
-        lines += [effect] if effect else []
+        lines += talk_lines(case, task, allowed=allowed)
+        lines += effect_lines(case, industry=task.industry, lexicon=task.shelf.lexicon)
+        approach = approach_line(case, industry=task.industry, lexicon=task.shelf.lexicon)
+        lines += [approach] if approach else []
     lines += document_lines(task.shelf.documents[:_DOCUMENTS_READ], lexicon=task.shelf.lexicon, allowed=allowed)
     return lines, scores
 
@@ -129,17 +155,6 @@ def _own_names(task: Task) -> set[str]:
     return named | {one.name for one in (task.deal, task.account) if one is not None and one.name}
 
 
-def _foreign(line: Line, customer_numbers: Sequence[object]) -> float:
-    """Return the penalty for counting things that the other customer had and this one may not."""
-    counts = [one for one in quantities(line.text) if one.dimension is Dimension.COUNT and not one.is_article]
-    if line.column == "result" or not counts:
-        return 0.0
-    unknown = [one for one in counts if not supported_by(one, customer_numbers)]  # type: ignore[arg-type]  # quantities
-    if unknown and mentions_uncounted(line.text):
-        return _POINTING
-    return _FOREIGN_COUNT * min(2, len(unknown))
-
-
 def _foreign_words(line: Line, task: Task) -> float:
     """Return the penalty for words of the other customer's business where this one's is another."""
     case = task.shelf.cases.get(line.origin)
@@ -163,13 +178,19 @@ def choose(candidates: Sequence[Candidate]) -> list[tuple[str, Candidate]]:
             for candidate in candidates
             if set(candidate.moves) - used_tactics
             and candidate.line.text not in used_lines
+            and not candidate.line.leans
             and len(candidate.line.text) <= MOST_CHARACTERS
         ]
         if not open_:
             break
-        best = max(open_, key=lambda one: one.score + (_NEW_CASE_BONUS if one.line.origin not in used_cases else 0.0))
+        best = max(open_, key=lambda one: _worth(one, used_cases, has_evidence=EVIDENCE_TACTIC in used_tactics))
         chosen.append((next(move for move in best.moves if move not in used_tactics), best))
     return chosen
+
+
+def _worth(one: Candidate, used_cases: Collection[str], *, has_evidence: bool) -> float:
+    again = _MORE_EVIDENCE if has_evidence and one.line.is_evidence else 0.0
+    return one.score - again + (_NEW_CASE_BONUS if one.line.origin not in used_cases else 0.0)
 
 
 def _not_cores(candidates: Sequence[Candidate], chosen: Sequence[tuple[str, Candidate]]) -> list[Candidate]:
@@ -180,11 +201,7 @@ def _not_cores(candidates: Sequence[Candidate], chosen: Sequence[tuple[str, Cand
 def _reply(
     tactic: str, core: Candidate, lines: Sequence[Line], intents: Sequence[str], topics: Sequence[str]
 ) -> DraftSuggestion:
-    has_courtesy = re.match(r"您|抱歉|理解|给您", lines[0].text) or lines[0].column == "result"
-    opening = "" if has_courtesy else opening_for(intents)
-    if len(opening) + sum(len(line.text) for line in lines) > MOST_CHARACTERS:
-        opening = ""
-    first = DraftSentence(text=opening + lines[0].text, citations=lines[0].citations)
+    first = DraftSentence(text=_opened(tactic, lines, intents), citations=lines[0].citations)
     rest = [DraftSentence(text=line.text, citations=line.citations) for line in lines[1:]]
     return DraftSuggestion(
         tactic=tactic,
@@ -196,17 +213,35 @@ def _reply(
     )
 
 
+def _opened(tactic: str, lines: Sequence[Line], intents: Sequence[str]) -> str:
+    """Return the first line with the courtesy before it that fits; evidence comes with a question."""
+    said = lines[0].text
+    room = MOST_CHARACTERS - sum(len(line.text) for line in lines)
+    if lines[0].is_evidence:
+        question = question_for(tactic, lines[0], intents)
+        if len(question) > room:
+            return said
+        return question + said if tactic == QUESTION_TACTIC else said + question
+    is_kind = re.match(r"您|抱歉|理解|给您", said) or _EMPATHY_TACTIC in dict(moves_of(said, intents=intents, stage=""))
+    opening = "" if is_kind else opening_for(intents)
+    return opening + said if len(opening) <= room else said
+
+
 def _with_neighbours(core: Candidate, free: Sequence[Candidate]) -> list[Line]:
     """Add unused sentences of the same talk track around the core, the next one first, while they fit."""
     beside = [
         one.line
         for one in free
-        if one.line.origin == core.line.origin and one.line.column == core.line.column and one.score > _LEAST_NEIGHBOUR
+        if one.line.origin == core.line.origin
+        and one.line.column == core.line.column
+        and not core.line.is_evidence
+        and one.score > _LEAST_NEIGHBOUR
     ]
     beside.sort(key=lambda line: (line.position < core.line.position, abs(line.position - core.line.position)))
     lines = [core.line]
     for line in beside:
-        if len(lines) < _MOST_LINES and sum(len(one.text) for one in lines) + len(line.text) <= MOST_CHARACTERS:
+        fits = len(lines) < _MOST_LINES and sum(len(one.text) for one in lines) + len(line.text) <= MOST_CHARACTERS
+        if fits and (not line.leans or line.position - 1 in [one.position for one in lines]):
             lines.append(line)
     return sorted(lines, key=lambda line: line.position)
 

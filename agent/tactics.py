@@ -10,6 +10,8 @@ from functools import cache
 from importlib.resources import files
 
 EVIDENCE_TACTIC = "案例佐证"
+QUESTION_TACTIC = "提问澄清"
+NEXT_STEP_TACTIC = "约定下一步"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

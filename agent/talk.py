@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from agent.compliance import make_safe
+from agent.applicability import apply_to
+from agent.compliance import SafeWording, make_safe
+from agent.hearers import backing_of, setting_for
 from agent.names import NameKind, find_names
-from agent.phrasing import phrases
+from agent.phrasing import closing_questions, phrases
 from agent.screening import gives_orders
 from agent.shelf import CaseFile
+from agent.tactics import EVIDENCE_TACTIC
+from agent.tasks import Task
 from domain.lexicon import Lexicon, LexiconKind
-from domain.signals import Risk
+from domain.signals import Intent, Risk
 from domain.sources import Citation, Source, cite
 from language.pii import find_pii
 from language.quantities import Dimension, quantities
@@ -24,6 +28,8 @@ from language.quantity_units import any_of
 from language.sentences import Span, clauses, sentences
 
 _QUOTED = re.compile(r"[“「『\"]([^”」』\"]{6,})[”」』\"]")
+_QUOTE_MARKS = '“”「」『』"'
+_ENDS = "。；;，,"
 _PRICE = (Dimension.MONEY, Dimension.DISCOUNT)
 
 
@@ -35,6 +41,7 @@ class Line:
         origin: The case's id, or the document's source id.
         position: Its place in the talk track or document; neighbours there belong together.
         removed: Kinds of risk that were taken out of its wording.
+        leans: It says nothing without the line at the position before it.
     """
 
     text: str
@@ -43,10 +50,18 @@ class Line:
     column: str
     position: int
     removed: tuple[Risk, ...] = ()
+    leans: bool = False
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether it tells of another customer instead of speaking to this one."""
+        return self.column in ("result", "turning_point")
 
 
-def talk_lines(case: CaseFile, *, lexicon: Lexicon, allowed: Collection[str] = ()) -> list[Line]:
-    """Return the sentences of a case's talk track that may be said to another customer, adapted, in order.
+def talk_lines(case: CaseFile, task: Task, *, allowed: Collection[str] = ()) -> list[Line]:
+    """Return what of a case's talk track may be said to the customer of a task, adapted, in order.
+
+    What was promised, counted, priced or true in the case's own deal alone is left out.
 
     Args:
         allowed: Names that belong to this very customer or to ourselves.
@@ -54,10 +69,18 @@ def talk_lines(case: CaseFile, *, lexicon: Lexicon, allowed: Collection[str] = (
     source = case.columns.get("talk_track")
     if source is None:
         return []
-    lines = []
+    lines: list[Line] = []
+    setting = setting_for(task, case)
     for position, span in enumerate(_sayable_spans(source.text)):
-        line = _line(source, span, position, case.case_id, "talk_track", lexicon=lexicon, allowed=allowed)
-        lines += [line] if line else []
+        applied = apply_to(span.text, setting)
+        said = _said(applied.rest, lexicon=task.shelf.lexicon, allowed=allowed)
+        leans = leans_back(span.text)
+        has_support = bool(lines) and lines[-1].position == position - 1
+        if said is not None and (has_support or not leans):
+            backing = [one for fact in applied.facts if (one := backing_of(fact, task.shelf.documents))]
+            citations = tuple(dict.fromkeys([cite(source, span.start, span.end), *backing]))
+            line = _line(said, citations, position, case.case_id, "talk_track")
+            lines.append(replace(line, leans=leans))
     return lines
 
 
@@ -66,43 +89,67 @@ def document_lines(documents: Sequence[Source], *, lexicon: Lexicon, allowed: Co
     lines = []
     for source in documents:
         for position, span in enumerate(sentences(source.text)):
-            line = _line(source, span, position, source.source_id, "document", lexicon=lexicon, allowed=allowed)
-            lines += [line] if line else []
+            said = _said(span.text, lexicon=lexicon, allowed=allowed)
+            citations = (cite(source, span.start, span.end),)
+            lines += [_line(said, citations, position, source.source_id, "document")] if said else []
     return lines
 
 
-def _line(
-    source: Source,
-    span: Span,
-    position: int,
-    origin: str,
-    column: str,
-    *,
-    lexicon: Lexicon,
-    allowed: Collection[str],
-) -> Line | None:
-    said = adapt(span.text, lexicon=lexicon, allowed=allowed)
-    safe = make_safe(said, rivals=_rivals(lexicon)) if said else None
-    if safe is None:
-        return None
-    citation = cite(source, span.start, span.end)
+def _said(text: str, *, lexicon: Lexicon, allowed: Collection[str]) -> SafeWording | None:
+    said = adapt(text, lexicon=lexicon, allowed=allowed) if text else None
+    return make_safe(said, rivals=_rivals(lexicon)) if said else None
+
+
+def _line(said: SafeWording, citations: tuple[Citation, ...], position: int, origin: str, column: str) -> Line:
     return Line(
-        text=safe.text, citations=(citation,), origin=origin, column=column, position=position, removed=safe.removed
+        text=said.text, citations=citations, origin=origin, column=column, position=position, removed=said.removed
     )
 
 
-def effect_line(case: CaseFile, *, industry: str, lexicon: Lexicon) -> Line | None:
-    """Return what the case brought, without its name, price or deal, or None."""
+def effect_lines(case: CaseFile, *, industry: str, lexicon: Lexicon) -> list[Line]:
+    """Return what the case brought, each as evidence of another customer, without its name, price or deal."""
     source = case.columns.get("result")
     if source is None:
-        return None
-    span = next(_effect_spans(source.text), None)
-    if span is None or adapt(span.text, lexicon=lexicon) is None:
-        return None
+        return []
     is_same = bool(industry) and industry == case.text("industry")
     lead = _rules()["case_lead_same" if is_same else "case_lead_other"]
-    citations = (cite(source, span.start, span.end), *((_whole(case.columns["industry"]),) if is_same else ()))
-    return Line(text=f"{lead}{span.text}。", citations=citations, origin=case.case_id, column="result", position=0)
+    told = [span for span in _effect_spans(source.text) if adapt(span.text, lexicon=lexicon) is not None]
+    beside = (_whole(case.columns["industry"]),) if is_same else ()
+    return [
+        Line(
+            text=f"{lead}{span.text}。",
+            citations=(cite(source, span.start, span.end), *beside),
+            origin=case.case_id,
+            column="result",
+            position=position,
+        )
+        for position, span in enumerate(told)
+    ]
+
+
+def approach_line(case: CaseFile, *, industry: str, lexicon: Lexicon) -> Line | None:
+    """Return how another customer's deal was moved, told as theirs: what was done there is promised to nobody else."""
+    source = case.columns.get("turning_point")
+    span = next(iter(sentences(source.text)), None) if source else None
+    if source is None or span is None:
+        return None
+    if re.search(_rules()["deal_matters"], span.text) or re.search(_rules()["internal_approach"], span.text):
+        return None
+    if gives_orders(span.text) or find_pii(span.text) or _names_a_price(span.text):
+        return None
+    told = _as_theirs(span.text)
+    if _without_names(told, lexicon, ()) != told:
+        return None
+    is_same = bool(industry) and industry == case.text("industry")
+    lead = _rules()["approach_lead_same" if is_same else "approach_lead_other"]
+    beside = (_whole(case.columns["industry"]),) if is_same else ()
+    return Line(
+        text=f"{lead}{told.rstrip(_ENDS)}。",
+        citations=(cite(source, span.start, span.end), *beside),
+        origin=case.case_id,
+        column="turning_point",
+        position=0,
+    )
 
 
 def opening_for(intents: Collection[str]) -> str:
@@ -119,7 +166,7 @@ def adapt(sentence: str, *, lexicon: Lexicon, allowed: Collection[str] = ()) -> 
     """
     if gives_orders(sentence) or find_pii(sentence) or _names_a_price(sentence):
         return None
-    text = re.sub(_rules()["greeting_of_a_person"], "", sentence)
+    text = re.sub(_rules()["greeting_of_a_person"], "", sentence.strip(_QUOTE_MARKS))
     if not re.search(_rules()["own_words"], text):
         spoken = _from_narration(text)
         if spoken is None:
@@ -129,9 +176,17 @@ def adapt(sentence: str, *, lexicon: Lexicon, allowed: Collection[str] = ()) -> 
     return _without_names(text, lexicon, allowed)
 
 
-def mentions_uncounted(sentence: str) -> bool:
-    """Whether a sentence points at things the other customer had (这18台)."""
-    return re.search(_rules()["demonstrative_count"], sentence) is not None
+def leans_back(sentence: str) -> bool:
+    """Whether a sentence says nothing without the one before it (表里列四项)."""
+    return re.search(_rules()["leaning_sentence"], sentence) is not None
+
+
+def question_for(tactic: str, line: Line, intents: Collection[str]) -> str:
+    """Return the open question that goes with evidence: by its kind and the tactic, else by the customer's wish."""
+    table = closing_questions()
+    by_tactic = [line.column, tactic] if tactic == EVIDENCE_TACTIC else [tactic]
+    order = [*intents, *by_tactic] if Intent.COMPLAIN in intents else [*by_tactic, *intents]
+    return next((table[name] for name in order if name in table), table[""])
 
 
 def _sayable_spans(text: str) -> list[Span]:
@@ -165,12 +220,21 @@ def _from_narration(text: str) -> str | None:
 
 def _addressed(text: str) -> str:
     """客户 becomes 您 where it means the reader."""
+    return _renamed(text, "您")
+
+
+def _as_theirs(text: str) -> str:
+    """客户 becomes 他们 where another customer is told of."""
+    return _renamed(text, "他们")
+
+
+def _renamed(text: str, reader: str) -> str:
     kept = [match.span() for match in re.finditer(_rules()["not_the_customer"], text)]
     parts, at = [], 0
     for match in re.finditer("客户(?:方)?", text):
         if any(start <= match.start() < end for start, end in kept):
             continue
-        parts += [text[at : match.start()], "您"]
+        parts += [text[at : match.start()], reader]
         at = match.end()
     return "".join([*parts, text[at:]])
 
@@ -193,17 +257,21 @@ def _rivals(lexicon: Lexicon) -> list[str]:
 
 
 def _effect_spans(text: str) -> Iterator[Span]:
-    """Yield runs of clauses of a result that tell an effect with a number and nothing of the deal."""
+    """Yield runs of clauses of a result that tell a change with a number and nothing of the deal."""
     for sentence in sentences(text):
         run: list[Span] = []
-        for clause in [*clauses(sentence.text), Span(start=0, end=0, text="万")]:
-            if re.search(_rules()["deal_matters"], clause.text):
-                if run and any(quantities(one.text) for one in run):
-                    start, end = sentence.start + run[0].start, sentence.start + run[-1].end
-                    yield Span(start=start, end=end, text=text[start:end])
-                run = []
-            else:
+        for clause in [*clauses(sentence.text), None]:
+            if clause is not None and _tells_an_effect(clause.text):
                 run.append(clause)
+                continue
+            if run and any(quantities(one.text) for one in run):
+                start, end = sentence.start + run[0].start, sentence.start + run[-1].end
+                yield Span(start=start, end=end, text=text[start:end])
+            run = []
+
+
+def _tells_an_effect(clause: str) -> bool:
+    return bool(re.search(_rules()["effect"], clause)) and not re.search(_rules()["deal_matters"], clause)
 
 
 def _whole(source: Source) -> Citation:

@@ -57,7 +57,7 @@ def _better_words(task: Task, moment: LostMoment, vectors: Vectors | None, used:
     for case in _won(task, moment)[:_CASES_READ]:
         if vectors is not None and _nearness(moment.query, case.text("customer_question"), vectors) < _SAME_QUESTION:
             continue
-        lines = [line for line in talk_lines(case, lexicon=task.shelf.lexicon) if line.text not in used]
+        lines = [line for line in talk_lines(case, task) if line.text not in used]
         if lines:
             best = max(lines, key=lambda line: (_nearness(moment.query, line.text, vectors), -line.position))
             after = [line for line in lines if line.position == best.position + 1]
