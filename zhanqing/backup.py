@@ -1,85 +1,137 @@
-"""Backup and restore of a single-machine installation: its SQLite database and stored recordings in one archive.
-
-An installation on PostgreSQL is backed up with PostgreSQL's own tools.
-"""
+"""Backup and restore of an installation: its database and stored recordings in one archive."""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import tarfile
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from domain.errors import InputError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.errors import ConflictError, InputError
+from store.engine import make_engine
 from zhanqing.settings import Settings
 
 _DATABASE = "zhanqing.db"
+_TABLES = "tables"
 _BLOBS = "blobs"
 
 
-def make_backup(settings: Settings, target: Path) -> int:
+async def make_backup(settings: Settings, target: Path) -> int:
     """Write the archive, whole or not at all, while the service may be running.
 
     Returns:
         Its size in bytes.
 
     Raises:
-        InputError: The installation is on another database, or the target cannot be written.
+        InputError: The target cannot be written.
+        UpstreamError: The database is out of reach.
     """
-    _only_sqlite(settings)
     unfinished = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder, tarfile.open(unfinished, "w:gz") as archive:
-            copy = Path(folder) / _DATABASE
-            _copy_database(settings.home / _DATABASE, copy)
-            archive.add(copy, _DATABASE)
+        with tempfile.TemporaryDirectory(dir=target.parent) as name:
+            copy = await _copy_database(settings, Path(name))
             # After the database: every recording that it names was stored before it was named.
-            if (settings.home / _BLOBS).is_dir():
-                archive.add(settings.home / _BLOBS, _BLOBS)
+            await asyncio.to_thread(_pack, unfinished, copy, settings.home / _BLOBS)
         unfinished.replace(target)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise InputError("zhanqing.unwritable", path=target, why=error.strerror or "") from error
-    return target.stat().st_size
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return await asyncio.to_thread(lambda: target.stat().st_size)
 
 
-def restore_backup(settings: Settings, source: Path) -> None:
-    """Unpack an archive into an empty home folder.
+async def restore_backup(settings: Settings, source: Path) -> None:
+    """Unpack an archive into an empty installation on a database of the same kind.
 
     Raises:
-        InputError: The home folder is in use, or the archive is not one of ours.
+        InputError: The installation is in use, or the archive is not one of ours.
+        UpstreamError: The database is out of reach.
     """
-    _only_sqlite(settings)
-    if (settings.home / _DATABASE).exists():
+    if (settings.home / _DATABASE).exists() or _holds(settings.home / _BLOBS):
         raise InputError("zhanqing.home_in_use", path=settings.home)
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(dir=settings.home) as folder:
-            with tarfile.open(source, "r:gz") as archive:
-                archive.extractall(folder, filter="data")
-            _check_database(Path(folder) / _DATABASE)
-            for name in (_BLOBS, _DATABASE):
-                if (Path(folder) / name).exists():
-                    (Path(folder) / name).replace(settings.home / name)
+        with tempfile.TemporaryDirectory(dir=settings.home) as unpacked:
+            folder = Path(unpacked)
+            await asyncio.to_thread(_unpack, source, folder)
+            if settings.database.url is None:
+                _check_file(folder / _DATABASE)
+            else:
+                await _fill_database(settings, folder / _TABLES)
+            for name in (_BLOBS, _DATABASE):  # the database last: with it the installation is there
+                if (folder / name).exists():
+                    (folder / name).replace(settings.home / name)
     except (OSError, EOFError, tarfile.TarError, sqlite3.DatabaseError) as error:
         raise InputError("zhanqing.bad_backup", path=source) from error
 
 
-def _only_sqlite(settings: Settings) -> None:
-    if settings.database.url is not None:
-        raise InputError("zhanqing.backup_elsewhere")
+async def _copy_database(settings: Settings, folder: Path) -> Path:
+    """Copy a consistent snapshot, writers notwithstanding; return the file or folder that holds it."""
+    if settings.database.url is None:
+        copy = folder / _DATABASE
+        await asyncio.to_thread(_copy_file, settings.home / _DATABASE, copy)
+        return copy
+    from store.copies import copy_out
+
+    tables = folder / _TABLES
+    tables.mkdir()
+    async with _engine(settings) as engine:
+        await copy_out(engine, tables)
+    return tables
 
 
-def _copy_database(source: Path, copy: Path) -> None:
-    """Copy a consistent snapshot, writers notwithstanding."""
+async def _fill_database(settings: Settings, tables: Path) -> None:
+    from store.copies import copy_in
+
+    try:
+        async with _engine(settings) as engine:
+            await copy_in(engine, tables)
+    except ConflictError as error:
+        raise InputError("zhanqing.database_in_use") from error
+    except InputError as error:
+        raise tarfile.TarError("no whole copy of the tables") from error
+
+
+@asynccontextmanager
+async def _engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    assert settings.database.url is not None  # noqa: S101  # without one it is a file
+    engine = make_engine(settings.database.url.get_secret_value())
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def _holds(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _pack(archive_path: Path, copy: Path, blobs: Path) -> None:
+    with tarfile.open(archive_path, "w:gz") as archive:
+        archive.add(copy, copy.name)
+        if blobs.is_dir():
+            archive.add(blobs, _BLOBS)
+
+
+def _unpack(source: Path, folder: Path) -> None:
+    with tarfile.open(source, "r:gz") as archive:
+        archive.extractall(folder, filter="data")
+
+
+def _copy_file(source: Path, copy: Path) -> None:
     with sqlite3.connect(source) as original, sqlite3.connect(copy) as target:
         original.backup(target)
     original.close()
     target.close()
 
 
-def _check_database(path: Path) -> None:
+def _check_file(path: Path) -> None:
     if not path.is_file():
         raise tarfile.TarError("no database in the archive")
     connection = sqlite3.connect(path)

@@ -169,7 +169,7 @@ def backup(target: Annotated[Path, typer.Argument(help="备份文件。 Where to
     from zhanqing.backup import make_backup
 
     async def copy(parts: Parts) -> None:
-        size = make_backup(parts.settings, target)
+        size = await make_backup(parts.settings, target)
         say(text("zhanqing.backed_up", parts.lang, path=target, size_mb=f"{size / 1e6:.1f}"))
 
     run_opened(lang, copy)
@@ -177,12 +177,14 @@ def backup(target: Annotated[Path, typer.Argument(help="备份文件。 Where to
 
 @db_app.command("restore")
 def restore(source: Annotated[Path, typer.Argument(help="备份文件。 Where from.")], lang: Lang = None) -> None:
-    """从备份恢复到空的数据目录。 Restore a backup into an empty home folder."""
+    """从备份恢复到空的数据目录和空的数据库。 Restore a backup into an empty home folder and database."""
+    import asyncio
+
     from zhanqing.backup import restore_backup
     from zhanqing.bootstrap import build
 
     parts = build(lang=lang)
-    restore_backup(parts.settings, source)
+    asyncio.run(restore_backup(parts.settings, source))
     say(text("zhanqing.restored", parts.lang, path=parts.home))
 
 

@@ -1,4 +1,4 @@
-"""`zhanqing serve` and `zhanqing worker`."""
+"""`zhanqing serve`, `zhanqing worker` and `zhanqing openapi`."""
 
 from __future__ import annotations
 
@@ -61,6 +61,15 @@ def worker(lang: Lang = None) -> None:
         await run_worker(parts)
 
     run_opened(lang, run)
+
+
+def openapi() -> None:
+    """输出接口说明（OpenAPI 3.1）。 Print the API's description (OpenAPI 3.1)."""
+    import json
+
+    from api.description import description
+
+    say(json.dumps(description(), ensure_ascii=False, indent=1))
 
 
 async def _first_key(parts: Parts, tenant: str) -> None:
