@@ -61,3 +61,28 @@ def test_every_setting_that_it_sets_is_one(services: dict[str, dict[str, Any]]) 
 def test_migrations_run_only_in_their_own_service(services: dict[str, dict[str, Any]]) -> None:
     assert services["migrate"]["command"] == ["db", "upgrade"]
     assert all("--migrate" not in str(service.get("command")) for service in services.values())
+
+
+def test_every_image_is_of_a_named_version(services: dict[str, dict[str, Any]]) -> None:
+    bases = re.findall(r"^FROM (\S+)", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    theirs = [service["image"] for service in services.values() if "build" not in service]
+    assert len(theirs) == 3
+    assert all(re.fullmatch(r"[\w./-]+:v?\d[\w.-]*", image) for image in (*bases, *theirs))
+
+
+def test_whatever_goes_on_says_whether_it_is_well_or_why_it_does_not(services: dict[str, dict[str, Any]]) -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    assert "HEALTHCHECK" in dockerfile and "/readyz" in dockerfile
+    without = {name for name, service in services.items() if "build" not in service and "healthcheck" not in service}
+    assert without == set()
+    assert {name for name, service in services.items() if service.get("healthcheck") == {"disable": True}} == {"worker"}
+
+
+def test_only_what_the_image_is_made_of_is_sent_to_the_builder() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    copied = {word for line in re.findall(r"^COPY (?!--)(.+)$", dockerfile, re.MULTILINE) for word in line.split()[:-1]}
+    lines = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
+    assert {"**/.env", "**/secret.key"} <= set(rules)
