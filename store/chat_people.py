@@ -95,6 +95,11 @@ class ChatPeople(Repository):
         )
         return [_binding(row) for row in rows]
 
+    async def bound_reps(self) -> list[str]:
+        """Return the reps who can be reached somewhere."""
+        found = await self._session.scalars(select(ChatBindingRow.rep_id).distinct().order_by(ChatBindingRow.rep_id))
+        return list(found)
+
     async def unbind(self, platform: str, user_id: str) -> bool:
         """Forget a sender; False if nobody was bound."""
         mine = (ChatBindingRow.platform == platform, ChatBindingRow.user_id == user_id)

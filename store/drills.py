@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -28,6 +29,7 @@ class StoredDrill:
     is_over: bool
     document: Mapping[str, Any]
     debrief: Mapping[str, Any] | None
+    created_at: datetime
     revision: int
 
 
@@ -125,5 +127,6 @@ def _stored(row: DrillRow) -> StoredDrill:
         is_over=row.is_over,
         document=row.document,
         debrief=row.debrief,
+        created_at=row.created_at,
         revision=row.revision,
     )

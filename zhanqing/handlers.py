@@ -16,7 +16,7 @@ from store.calls import DIGEST_CALL, Call
 from store.turn_intake import DIGEST_CONVERSATION
 from store.webhook_urls import WebhookUrls
 from store.webhooks import DELIVER_WEBHOOK, WebhookEvent
-from zhanqing.chats.pushes import PushRules, push_failed_call, push_report
+from zhanqing.chats.pushes import PushRules, push_failed_call, push_interventions, push_report
 from zhanqing.worker.runs import Handler, JobRun
 from zhanqing.worker.webhooks import webhook_handler
 
@@ -39,7 +39,7 @@ def job_handlers(
     """Return the handler of each kind of job; heavy parts are built by the first job that needs them."""
     return {
         DIGEST_CALL: call_handler(calls, rules),
-        DIGEST_CONVERSATION: conversation_handler(detector),
+        DIGEST_CONVERSATION: conversation_handler(detector, rules),
         DELIVER_WEBHOOK: webhook_handler(urls),
     }
 
@@ -69,7 +69,7 @@ def call_handler(calls: Callable[[], CallCoach], rules: PushRules | None = None)
     return digest_call
 
 
-def conversation_handler(detector: Callable[[], SignalDetector]) -> Handler:
+def conversation_handler(detector: Callable[[], SignalDetector], rules: PushRules | None = None) -> Handler:
     """Return what notices and measures in a stored conversation; what is found in one that moved on is not kept."""
 
     async def digest_conversation(run: JobRun) -> None:
@@ -87,18 +87,19 @@ def conversation_handler(detector: Callable[[], SignalDetector]) -> Handler:
             if await work.conversations.revision(conversation_id) == revision:
                 analysis = Analysis(conversation_id=conversation_id, signals=signals, metrics=metrics)
                 await work.signals.put(conversation_id, analysis)
+                await push_interventions(work, transcript, signals, rules or PushRules())
 
     return digest_conversation
 
 
-async def tell_failure(work: Work, job: Job) -> None:
+async def tell_failure(work: Work, job: Job, rules: PushRules | None = None) -> None:
     """Let subscribers know of a call that could not be listened to, and drop what was heard of it."""
     if job.kind == DIGEST_CALL:
         work.blobs.drop_scratch(str(job.payload["call_id"]))
         await work.webhooks.emit(WebhookEvent.CALL_FAILED, {"call_id": job.payload["call_id"], "reason": job.reason})
         call = await work.calls.get(str(job.payload["call_id"]))
         if call is not None and call.details.rep_id is not None:
-            await push_failed_call(work, call.details.rep_id, call.call_id, job.reason or "", PushRules())
+            await push_failed_call(work, call.details.rep_id, call.call_id, job.reason or "", rules or PushRules())
 
 
 async def _call_file(run: JobRun) -> CallFile:

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from api.app import create_app
 from api.chat_door import ChatDoor
@@ -20,8 +19,7 @@ from api.parts import ApiLimits
 from api.rate_limit import MemoryRateLimiter, RateLimiter
 from retrieval.keeping import IndexKeeper
 from store.webhook_urls import WebhookUrls
-from zhanqing.chats.desk import ChatDesk
-from zhanqing.chats.pushes import PushRules
+from zhanqing.chats.desk import ChatDesk, rules_of
 from zhanqing.tracing import start_tracing
 
 if TYPE_CHECKING:
@@ -230,17 +228,11 @@ def _runner(parts: Parts) -> JobRunner:
 
     return JobRunner(
         parts.store,
-        job_handlers(lambda: parts.calls, lambda: parts.analyst, WebhookUrls(), push_rules(parts)),
+        job_handlers(lambda: parts.calls, lambda: parts.analyst, WebhookUrls(), rules_of(parts)),
         owner=f"{socket.gethostname()}:{os.getpid()}",
-        on_failure=tell_failure,
+        on_failure=partial(tell_failure, rules=rules_of(parts)),
         delays={DELIVER_WEBHOOK: WebhookSchedule()},
     )
-
-
-def push_rules(parts: Parts) -> PushRules:
-    """Return how this installation tells reps things."""
-    chosen = parts.settings
-    return PushRules(zone=ZoneInfo(chosen.console.time_zone), lang=parts.lang, link_base=chosen.bots.public_url)
 
 
 def _chat_runner(parts: Parts, desk: ChatDesk) -> JobRunner:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from unittest.mock import AsyncMock
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from bots.inbound import Click, InboundKind
+from bots.outgoing import Outgoing
+from coaching.radar import DrillNeed
+from domain.conversation import Transcript, Turn
+from domain.signals import Signal, SignalKind
 from store.chat_people import Binding
 from store.testing import SteppingClock
 from tests.chats.conftest import Chat
-from zhanqing.chats.pushes import MOST_A_DAY, PushRules, push, quiet_for
+from zhanqing.chats.pushes import MOST_A_DAY, PushRules, push, push_interventions, quiet_for
+from zhanqing.chats.reminders import DrillReminders
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BINDING = Binding(platform="wecom", user_id="zhang", rep_id="r1")
@@ -89,3 +97,88 @@ class TestPushing:
         await self.say(chat, "c1")
         await chat.settle()
         assert len(chat.platform.finals) == 1
+
+
+SAID = Transcript(
+    id="chat-1",
+    kind="chat",
+    rep_id="r1",
+    started_at=datetime(2026, 11, 22, 3, 0, tzinfo=UTC),
+    turns=(
+        Turn(id="t1", speaker="rep", text="我们给你个人返点三个点。"),
+        Turn(id="t2", speaker="customer", text="别再给我发消息了。"),
+    ),
+)
+KICKBACK = Signal(
+    id="s1",
+    score=1.0,
+    extractor="risks",
+    version="1",
+    kind=SignalKind.RISK,
+    label="利益输送",
+    turn_id="t1",
+    start=0,
+    end=12,
+    quote="我们给你个人返点三个点。",
+    attributes={"severity": "block", "message": "不能许诺个人好处", "suggested_rewrite": "优惠都写进合同"},
+)
+
+
+class TestInterventions:
+    @pytest.fixture
+    def noon(self, chat: Chat) -> SteppingClock:
+        clock = SteppingClock(datetime(2026, 11, 22, 4, 0, tzinfo=UTC))
+        chat.store.clock = clock
+        return clock
+
+    async def told(self, chat: Chat, said: Transcript) -> list[Outgoing]:
+        before = len(chat.platform.shown)
+        async with chat.store.begin("default") as work:
+            await push_interventions(work, said, [KICKBACK], PushRules())
+        await chat.settle()
+        return chat.platform.shown[before:]
+
+    async def test_what_cannot_wait_is_told_once_with_the_words_it_rests_on(
+        self, chat: Chat, noon: SteppingClock
+    ) -> None:
+        await chat.send("帮助")
+        cards = [one.card for one in await self.told(chat, SAID)]
+        assert [card.title for card in cards if card] == ["现在就要处理"] * 2
+        lines = "".join(line for card in cards if card for line in card.lines)
+        assert "返点三个点" in lines and "优惠都写进合同" in lines and "别再给我发消息了" in lines
+        assert await self.told(chat, SAID) == []
+
+    async def test_what_happened_days_ago_is_for_the_report(self, chat: Chat, noon: SteppingClock) -> None:
+        await chat.send("帮助")
+        old = replace(SAID, started_at=datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
+        assert await self.told(chat, old) == []
+
+
+class TestDrillReminders:
+    @pytest.fixture
+    def weak(self, chat: Chat, monkeypatch: pytest.MonkeyPatch) -> DrillReminders:
+        """Reminders for a rep whose calls say what to practise."""
+        clock = SteppingClock(datetime(2026, 11, 23, 4, 0, tzinfo=UTC))
+        chat.store.clock = clock
+        need = DrillNeed(ability="异议处理", level=2.1, reasons=("没有回应价格",))
+        monkeypatch.setattr(DrillReminders, "_need", AsyncMock(return_value=need))
+        return DrillReminders(chat.store, "default", PushRules())
+
+    async def test_a_rep_is_reminded_once_a_week_and_a_press_begins_the_round(
+        self, chat: Chat, weak: DrillReminders
+    ) -> None:
+        await chat.send("帮助")
+        assert (await weak.remind(), await weak.remind()) == (1, 0)
+        await chat.settle()
+        card = chat.platform.finals[-1].card
+        assert card is not None and "异议处理" in card.lines[0] and card.buttons[0].text == "开始演练"
+        click = Click(task_id=card.task_id, key=card.buttons[0].key)
+        assert "由AI扮演" in (await chat.send("", kind=InboundKind.CLICK, click=click)).text
+
+    async def test_who_practised_this_week_is_left_alone(self, chat: Chat, weak: DrillReminders) -> None:
+        await chat.send("演练")
+        assert await weak.remind() == 0
+
+    async def test_who_has_nothing_weak_is_left_alone(self, chat: Chat) -> None:
+        await chat.send("帮助")
+        assert await DrillReminders(chat.store, "default", PushRules()).remind() == 0

@@ -20,6 +20,7 @@ from zhanqing.chats.bells import Bell
 from zhanqing.chats.drilling import DrillRoom
 from zhanqing.chats.finding import CaseFinder
 from zhanqing.chats.intake import platform_of, read_message
+from zhanqing.chats.pushes import DRILL
 from zhanqing.chats.ratings import rate_by_press, rate_by_thumb, rate_by_word
 from zhanqing.chats.recordings import DISCARD, HEAR, decide, decide_by_press, receive_recording, waiting_recording
 from zhanqing.chats.saying import Said
@@ -120,6 +121,8 @@ class ChatAnswerer:
     async def _pressed(self, visitor: Visitor, message: InboundMessage) -> Said:
         if message.click is None:
             return Said()
+        if message.click.key == DRILL:
+            return await self._drills.begin(visitor, "")
         decides = message.click.key.partition(":")[0] in (HEAR, DISCARD)
         press = decide_by_press if decides else rate_by_press
         async with self._store.read(visitor.tenant) as work:

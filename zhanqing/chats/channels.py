@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
 from bots.clock import Clock, SystemClock
 from bots.platform import Platform
+from domain.errors import ZhanqingError
 from zhanqing.bot_settings import (
     BotsSettings,
     DingtalkSettings,
@@ -12,24 +18,44 @@ from zhanqing.bot_settings import (
     WecomBotUrlSettings,
 )
 
+log = structlog.get_logger(__name__)
 
-def make_platforms(chosen: BotsSettings, clock: Clock | None = None) -> list[Platform]:
-    """Return a platform for each channel that is set up.
 
-    Raises:
-        InputError: A channel is set up in part, or in a way that cannot work.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenChannel:
+    """A channel that is set up in part, or in a way that cannot work."""
+
+    channel: str
+    error: ZhanqingError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """The channels that the settings turn on: those that work, and those that do not, which keep no other from it."""
+
+    platforms: list[Platform]
+    broken: list[BrokenChannel]
+
+
+def make_platforms(chosen: BotsSettings, clock: Clock | None = None) -> Channels:
+    """Return a platform for each channel that is set up, and what is wrong with the others."""
     clock = clock or SystemClock()
-    platforms: list[Platform] = []
-    if chosen.wecom_bot.bot_id:
-        platforms.append(_wecom_bot(chosen.wecom_bot, chosen, clock))
-    if chosen.wecom_bot_url.bot_id:
-        platforms.append(_wecom_bot_url(chosen.wecom_bot_url, chosen, clock))
-    if chosen.wecom_app.corp_id:
-        platforms.append(_wecom_app(chosen.wecom_app, chosen, clock))
-    if chosen.dingtalk.client_id:
-        platforms.append(_dingtalk(chosen.dingtalk, chosen, clock))
-    return platforms
+    makers: list[tuple[str, str, Callable[[], Platform]]] = [
+        ("wecom_bot", chosen.wecom_bot.bot_id, lambda: _wecom_bot(chosen.wecom_bot, chosen, clock)),
+        ("wecom_bot_url", chosen.wecom_bot_url.bot_id, lambda: _wecom_bot_url(chosen.wecom_bot_url, chosen, clock)),
+        ("wecom_app", chosen.wecom_app.corp_id, lambda: _wecom_app(chosen.wecom_app, chosen, clock)),
+        ("dingtalk", chosen.dingtalk.client_id, lambda: _dingtalk(chosen.dingtalk, chosen, clock)),
+    ]
+    made = Channels(platforms=[], broken=[])
+    for channel, is_on, make in makers:
+        if not is_on:
+            continue
+        try:
+            made.platforms.append(make())
+        except ZhanqingError as error:
+            log.error("chat.channel_broken", channel=channel, reason=error.code)
+            made.broken.append(BrokenChannel(channel=channel, error=error))
+    return made
 
 
 def callback_url(chosen: BotsSettings, channel: str) -> str:

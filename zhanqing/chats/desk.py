@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from agent.drills import DrillCoach
 from agent.threads import ChatThreads
@@ -26,6 +27,8 @@ from zhanqing.chats.drilling import DrillRoom
 from zhanqing.chats.finding import CaseFinder
 from zhanqing.chats.hosting import ChatHost
 from zhanqing.chats.intake import Intake
+from zhanqing.chats.pushes import PushRules
+from zhanqing.chats.reminders import DrillReminders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +47,7 @@ class ChatDesk:
     def __init__(self, parts: Parts, platforms: Sequence[Platform] | None = None) -> None:
         self._parts = parts
         self._tenant = parts.settings.bots.tenant
-        self.platforms = list(platforms) if platforms is not None else make_platforms(parts.settings.bots)
+        self.platforms = list(platforms) if platforms is not None else make_platforms(parts.settings.bots).platforms
         self._bell = Bell()
         self._intake = Intake(parts.store, self._tenant)
         self._threads = ChatThreads(lambda: parts.coach, home=parts.home, database_url=str(parts.settings.database_url))
@@ -93,6 +96,7 @@ class ChatDesk:
             locks=Locks(self._parts.store, owner=owner),
             tenant=self._tenant,
             bell=self._bell,
+            reminders=DrillReminders(self._parts.store, self._tenant, rules_of(self._parts)),
         )
 
     async def close(self) -> None:
@@ -100,3 +104,9 @@ class ChatDesk:
         for platform in self.platforms:
             await platform.close()
         await self._threads.close()
+
+
+def rules_of(parts: Parts) -> PushRules:
+    """Return how this installation tells reps things."""
+    chosen = parts.settings
+    return PushRules(zone=ZoneInfo(chosen.console.time_zone), lang=parts.lang, link_base=chosen.bots.public_url)

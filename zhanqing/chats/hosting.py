@@ -15,11 +15,13 @@ from store.work import Store
 from zhanqing.chats.bells import Bell
 from zhanqing.chats.couriers import Courier
 from zhanqing.chats.intake import Intake
+from zhanqing.chats.reminders import DrillReminders
 from zhanqing.chats.trials import lock_name
 
 log = structlog.get_logger(__name__)
 
 _FORGET_EVERY_S = 600.0
+_REMIND_EVERY_S = 3600.0
 
 
 class ChatHost:
@@ -27,6 +29,7 @@ class ChatHost:
 
     Args:
         bell: Rung when this process has something new to show.
+        reminders: What reps are told unasked, now and then.
         pause_s: How long a refused platform rests before it is tried again.
     """
 
@@ -41,7 +44,9 @@ class ChatHost:
         tenant: str,
         pause_s: float = 600.0,
         bell: Bell | None = None,
+        reminders: DrillReminders | None = None,
     ) -> None:
+        self._reminders = reminders
         self._bell = bell or Bell()
         self._store, self._platforms, self._intake = store, platforms, intake
         self._queue, self._locks, self._tenant, self._pause_s = queue, locks, tenant, pause_s
@@ -49,9 +54,19 @@ class ChatHost:
     async def run(self) -> None:
         """Serve every platform, for ever."""
         async with asyncio.TaskGroup() as group:
+            if self._platforms and self._reminders is not None:
+                group.create_task(self._reminding(self._reminders))
             for platform in self._platforms:
                 is_exclusive = isinstance(platform, ConnectedPlatform) and platform.exclusive
                 group.create_task(self._alone(platform) if is_exclusive else self._serve(platform))
+
+    async def _reminding(self, reminders: DrillReminders) -> None:
+        while True:
+            await asyncio.sleep(_REMIND_EVERY_S)
+            try:
+                await reminders.remind()
+            except ZhanqingError as error:
+                log.warning("chat.reminders_paused", reason=error.code)
 
     async def _alone(self, platform: Platform) -> None:
         """Serve while this process holds the lock; others stand by."""

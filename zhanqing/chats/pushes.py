@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bots.markdown import escaped
-from bots.outgoing import Card
+from bots.outgoing import Button, Card
+from coaching.contact import stop_request
+from coaching.radar import DrillNeed
 from coaching.report import Report
+from domain.conversation import REP, Transcript
+from domain.signals import Severity, Signal, SignalKind
 from domain.suggestions import AI_LABEL
 from store.chat_people import Binding
 from store.work import Work
@@ -19,6 +23,10 @@ from zhanqing.chats.words import chat_line
 MOST_A_DAY = 20
 """What one rep is told unasked in a day; what is more comes the next morning."""
 _MOST_POINTS = 3
+_RECENT = timedelta(days=1)
+"""What happened before is for the report; it can no longer be put right at once."""
+DRILL = "drill"
+"""The key of the button that begins a practice round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +87,49 @@ async def push_failed_call(work: Work, rep_id: str, call_id: str, reason: str, r
     """Tell a rep that their recording could not be heard; `reason` is the error's code."""
     text = chat_line("report_failed", rules.lang, why=reason)
     return await push(work, rep_id, f"failed:{call_id}", text=text, rules=rules)
+
+
+async def push_interventions(work: Work, transcript: Transcript, signals: Sequence[Signal], rules: PushRules) -> int:
+    """Tell a rep what in a conversation of today cannot wait for a report: forbidden wording, a wish to be left alone.
+
+    Each place is told once, however often the conversation is looked at again.
+    """
+    begun_at = transcript.started_at
+    if transcript.rep_id is None or begun_at is None or work.scope.clock() - begun_at > _RECENT:
+        return 0
+    told = 0
+    for name, line in _urgent(transcript, signals, rules.lang):
+        about = f"intervention:{transcript.id}:{name}"
+        card = Card(task_id=f"act-{transcript.id}-{name}", title=chat_line("act_now", rules.lang), lines=(line,))
+        told += await push(work, transcript.rep_id, about, text=AI_LABEL, card=card, rules=rules)
+    return told
+
+
+async def push_drill(work: Work, rep_id: str, need: DrillNeed, week: str, rules: PushRules) -> int:
+    """Remind a rep to practise what costs them most, once a week; the card begins the round."""
+    reasons = "；".join(need.reasons[:2]) if rules.lang == "zh" else "; ".join(need.reasons[:2])
+    lines = [chat_line("drill_due", rules.lang, ability=escaped(need.ability), level=f"{need.level:.1f}")]
+    lines += [chat_line("drill_because", rules.lang, reasons=escaped(reasons))] if reasons else []
+    button = Button(text=chat_line("drill_now", rules.lang), key=DRILL, style=1)
+    title = chat_line("drill_card", rules.lang)
+    card = Card(task_id=f"drill-{rep_id}-{week}", title=title, lines=tuple(lines), buttons=(button,))
+    return await push(work, rep_id, f"drill:{week}", text="", card=card, rules=rules)
+
+
+def _urgent(transcript: Transcript, signals: Sequence[Signal], lang: str) -> Iterator[tuple[str, str]]:
+    """Yield (name, line) of what cannot wait, each with the words it rests on."""
+    speakers = {turn.id: turn.speaker for turn in transcript.turns}
+    for signal in signals:
+        is_forbidden = signal.kind is SignalKind.RISK and signal.attributes.get("severity") == Severity.BLOCK
+        if is_forbidden and speakers.get(signal.turn_id) == REP:
+            instead = str(signal.attributes.get("suggested_rewrite") or "")
+            words = {"why": escaped(str(signal.attributes.get("message", ""))), "quote": escaped(signal.quote)}
+            line = chat_line("act_wording", lang, **words)
+            better = f"\n{chat_line('act_instead', lang, words=escaped(instead))}" if instead else ""
+            yield f"{signal.turn_id}-{signal.start}", line + better
+    stop = stop_request(transcript)
+    if stop is not None:
+        yield f"{stop.turn_id}-stop", chat_line("act_stop", lang, quote=escaped(stop.quote))
 
 
 def _points(report: Report, lang: str) -> Sequence[str]:

@@ -31,10 +31,12 @@ def check(lang: Lang = None) -> None:
     from zhanqing.chats.trials import SecretTrial
 
     parts = build(lang=lang)
-    platforms = make_platforms(parts.settings.bots)
-    if not platforms:
+    channels = make_platforms(parts.settings.bots)
+    platforms = channels.platforms
+    if not platforms and not channels.broken:
         raise InputError("zhanqing.no_channel")
-    found = [asyncio.run(_tried(platform, parts.lang)) for platform in platforms]
+    found = [_told(one.channel, [(False, one.error.line(parts.lang))]) for one in channels.broken]
+    found += [asyncio.run(_tried(platform, parts.lang)) for platform in platforms]
     found += [_secret_tried(platform, parts) for platform in platforms if isinstance(platform, SecretTrial)]
     if not all(found):
         raise typer.Exit(1)
@@ -90,7 +92,7 @@ async def _tried(platform: Platform, lang: str) -> bool:
         lines = [(False, text("zhanqing.check_timeout", lang))]
     finally:
         await platform.close()
-    return _told(platform, lines)
+    return _told(platform.channel, lines)
 
 
 def _secret_tried(platform: Platform, parts: Parts) -> bool:
@@ -104,11 +106,11 @@ def _secret_tried(platform: Platform, parts: Parts) -> bool:
     try:
         findings = run_opened(parts.lang, trial)
     except ZhanqingError as error:
-        return _told(platform, [(False, error.line(parts.lang))])
-    return _told(platform, [(one.ok, text(one.key, parts.lang, **one.params)) for one in findings])
+        return _told(platform.channel, [(False, error.line(parts.lang))])
+    return _told(platform.channel, [(one.ok, text(one.key, parts.lang, **one.params)) for one in findings])
 
 
-def _told(platform: Platform, lines: list[tuple[bool, str]]) -> bool:
+def _told(channel: str, lines: list[tuple[bool, str]]) -> bool:
     for ok, line in lines:
-        say(f"{'✓' if ok else '✗'} {platform.channel}: {line}")
+        say(f"{'✓' if ok else '✗'} {channel}: {line}")
     return all(ok for ok, _ in lines)
