@@ -14,7 +14,7 @@ from eval.speech_heard import ScoredCall
 from eval.speech_live import live_figures
 from eval.speech_scores import CharacterErrors, Spoken, error_difference
 from eval.speech_sets import Call, SpokenTurn, Utterance, enrolment_clips
-from eval.speech_telephone import evenly, telephone_figures, write_telephone
+from eval.speech_telephone import LINES, evenly, telephone_figures, write_telephone
 from speech.audio import RATE, AudioLimits, Samples, decode
 from speech.testing import LoudnessDetector, ScriptedRecognizer, tone, write_wav
 from speech.transcriber import CallTranscriber
@@ -37,6 +37,15 @@ def test_the_telephone_lets_only_its_band_through(hertz: float, passes: bool, tm
     heard = np.concatenate(list(decode(target, limits=AudioLimits())), axis=1)
     assert heard.shape[1] == pytest.approx(RATE, abs=RATE // 100)
     assert (loudness(heard) > 0.15) is passes
+
+
+@pytest.mark.parametrize(("line", "passes"), [("telephone", False), ("mulaw_8khz", True)])
+def test_eight_thousand_samples_a_second_hold_more_than_an_old_line(line: str, passes: bool, tmp_path: Path) -> None:
+    source, target = write_wav(tmp_path / "wide.wav", sine(3700)), tmp_path / "narrow.wav"
+
+    write_telephone(source, target, band_hz=LINES[line])
+
+    assert (loudness(np.concatenate(list(decode(target, limits=AudioLimits())), axis=1)) > 0.15) is passes
 
 
 def test_the_telephone_keeps_channels_apart(tmp_path: Path) -> None:
