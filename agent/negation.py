@@ -42,7 +42,7 @@ class Denial:
 @lru_cache(maxsize=8192)
 def denial(text: str) -> Denial:
     """Read what a text denies."""
-    plain = _ASPECT.sub("", text)
+    plain = without_aspect(text)
     terms: set[str] = set()
     rest = plain
     for start, end in _negations(plain):
@@ -55,6 +55,33 @@ def denial(text: str) -> Denial:
 def negation_count(text: str) -> int:
     """Return how many words of a text deny something."""
     return len(_negations(text))
+
+
+_RUN = 4
+"""Characters right behind a negation that say what is denied, verb and object."""
+
+
+def stated_only_denied(clause: str, evidence: str) -> str | None:
+    """Return a run of words that the clause states and the evidence has behind a negation only, or None."""
+    plain = without_aspect(clause)
+    denied = _denied_runs(evidence)
+    for run in denied:
+        stands_open = without_aspect(evidence).count(run) > denied.count(run)
+        if run in plain and not stands_open and run not in _denied_runs(clause):
+            return run
+    return None
+
+
+def _denied_runs(text: str) -> list[str]:
+    """Return the characters right behind each negation, where there are enough of them before the clause ends."""
+    plain = without_aspect(text)
+    runs = [_ENDS.split(plain[end:], maxsplit=1)[0][:_RUN] for _, end in _negations(plain)]
+    return [run for run in runs if len(run) == _RUN]
+
+
+def without_aspect(text: str) -> str:
+    """Return the text without 了, 过 and 着 inside it: 降了价 is 降价."""
+    return _ASPECT.sub("", text)
 
 
 def _negations(text: str) -> list[tuple[int, int]]:

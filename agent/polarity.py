@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from agent.alteration import altered, lumped, made_total
-from agent.negation import denial, negation_count
+from agent.alteration import altered, lumped, made_total, rebound
+from agent.negation import denial, negation_count, stated_only_denied
 from agent.phrasing import stated
 from agent.substitution import substituted
 from agent.swaps import put_first, swapped_sides
@@ -36,6 +36,8 @@ _SWAPS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
 )
 _BOUND_TO_OTHER = 0.25
 """How much likelier another clause with another number must be for a number to count as taken from elsewhere."""
+_MEETS = re.compile(r"以上$|以下$|(?<!不)(?:低于|高于|超过)|达不到|达到|不够|不足|的话|[未没]通过")
+_CONSEQUENCE = re.compile(r"[退扣赔罚补]|[减全]免|不[收付]|违约|解约")
 _OWNER = re.compile(r"(我们|咱们|我方|您|你们|客户|对方|甲方|乙方)的")
 _BEFORE_AFTER = re.compile(r"([一-鿿]{2})(?:之|以)?([前后])")
 
@@ -132,6 +134,9 @@ def _negation_flip(clause: str, claim: str, evidence: Sequence[_Clause]) -> Flip
     open_ = " ".join(one.rest for one in given)
     if said.terms & denied and negation_count(clause) == negation_count(evidence[0].text):
         return None  # the same is denied, around it the words stand otherwise
+    run = stated_only_denied(clause, " ".join(one.text for one in evidence))
+    if run is not None:
+        return Flip(kind="negation", word=run)
     for term in said.terms:
         if term in open_ and term not in denied:
             return Flip(kind="negation", word=term)
@@ -154,7 +159,8 @@ def _substitution(clause: str, evidence: Sequence[_Clause]) -> Flip | None:
 
 def _alteration(clause: str, evidence: Sequence[_Clause]) -> Flip | None:
     near = [one.text for one in evidence if one.share >= _SAME_CLAUSE]
-    word = altered(clause, near) or made_total(clause, near)
+    whole = list(dict.fromkeys(one.sentence for one in evidence))
+    word = altered(clause, near) or made_total(clause, near) or rebound(stated(clause), whole)
     return Flip(kind="altered", word=word) if word else None
 
 
@@ -244,9 +250,18 @@ def _context_flip(claim: str, best: _Clause) -> Flip | None:
     condition = words["condition"].search(before)
     if condition and not words["condition"].search(claim) and not _keeps_condition(claim, best, condition.group()):
         return Flip(kind="condition", word=condition.group())
+    implied = _implied_condition(before)
+    if implied and _MEETS.search(claim) is None and not _pairs(implied) & _pairs(claim):
+        return Flip(kind="condition", word=implied)
     is_question = re.search(r"[?？]\s*[”\"’]?$", best.sentence) or re.search(r"(?:吗|呢)[。，]?$", best.sentence)
     asked = words["asks"].search(claim) or words["question"].search(claim) or re.search(r"[?？]", claim)
     return Flip(kind="question", word="？") if is_question and not asked else None
+
+
+def _implied_condition(before: str) -> str | None:
+    """Return the threshold that a consequence stands behind: 八周达不到，我们退出，不收试点费."""
+    *earlier, last = [one.text for one in clauses(before)] or [""]
+    return next((one for one in earlier if _MEETS.search(one)), None) if _CONSEQUENCE.search(last) else None
 
 
 def _keeps_condition(claim: str, best: _Clause, word: str) -> bool:

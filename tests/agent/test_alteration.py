@@ -49,3 +49,16 @@ def test_the_same_thing_is_not(claim: str, evidence: str) -> None:
 def test_a_tenth_that_is_left_is_a_share() -> None:
     assert [one.text for one in quantities("余下一成作为质保金")] == ["一成"]
     assert not quantities("下一步再谈")
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("东区的柜子换了三十个。", "西区的柜子换了三十个，东区的还没换。"),
+        ("尾款全免。", "验收超过三十天，尾款减半。"),
+        ("罚款由我们出。", "到货晚了超过三天，罚款由我们出。"),
+        ("客户做过压力测试。", "客户没有做过压力测试，压力测试放到下个月。"),
+    ],
+)
+def test_what_is_said_of_another_or_under_a_condition_is_found(claim: str, evidence: str) -> None:
+    assert find_flip(claim, [Context(text=evidence)]) is not None
