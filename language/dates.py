@@ -30,9 +30,13 @@ _CLOCK_ALONE = re.compile(
     rf"(?<![\d.第差降高低])(?:{NUMERAL})点(?:之|以)?前(?![台端期])|"
     rf"(?<![一整每半大])(?:上午|下午|晚上|中午|傍晚)(?![好茶班餐饭])(?:{_EDGE})?"
 )
+_SATURDAY = 5
 _BETWEEN = re.compile(r"的|[（(]")
 _RANGE = re.compile(r"到|至|~|-|—")
 _SOME_DAY, _SOME_OTHER_DAY = date(2023, 3, 6), date(2025, 8, 21)
+_FIRST_DAY = re.compile(
+    r"(?:(?:之|以)?后|回来|回头|过完|上班|开工|开门)*的?(?:上班)?(?:第一个?|头一个?)(?P<unit>工作日|天)"
+)
 _DURING = re.compile(r"(?:的)?(?:例会|会议|晨会|会)上")
 
 
@@ -104,6 +108,11 @@ def _dated(text: str, today: date) -> Iterator[DateMention]:
                 continue
             tail = _TAIL.match(text, end)
             stop = tail.end() if tail else end
+            back = None if period.is_point else _FIRST_DAY.match(text, end)
+            if back is not None:
+                taken.append((start, back.end()))
+                yield _first_day_after(text, start, back, period, today)
+                continue
             taken.append((start, stop))
             yield _mention(text, start, stop, period, today, is_length=rule is in_some_time)
     for match in _CLOCK_ALONE.finditer(text):
@@ -131,6 +140,15 @@ def _mention(text: str, start: int, end: int, period: Period, today: date, *, is
         on = period.last
     on = today if "下班" in said and on < today else on
     return DateMention(start=start, end=end, text=said, edge=edge, on=on, is_past=period.last < today)
+
+
+def _first_day_after(text: str, start: int, back: re.Match[str], period: Period, today: date) -> DateMention:
+    """国庆后第一个工作日, 五一回来第一天: the next day that is worked, holidays made up for not considered."""
+    on = period.last + timedelta(days=1)
+    while back["unit"] == "工作日" and on.weekday() >= _SATURDAY:
+        on += timedelta(days=1)
+    stop = back.end()
+    return DateMention(start=start, end=stop, text=text[start:stop], edge=Edge.ON, on=on, is_past=period.last < today)
 
 
 def _edge(said: str) -> Edge:

@@ -51,6 +51,14 @@ def leaves_subject(said: str, reply: str) -> bool:
     return _changes(said, reply) or (bool(topics_of(reply) & _LOUD) and not topics_of(said) & topics_of(reply))
 
 
+def dodges(question: str, reply: str) -> bool:
+    """Whether a question with a clear want is met by one that shares no word with it and is not about it."""
+    asks = _only_asks(reply) or re.search("[没不]$", reply) is not None
+    if not _wants(question) or not asks or _rule("clarifying").search(reply):
+        return False
+    return len(reply) >= _SHORT // 2 and not terms_of(question) & terms_of(reply) and "你们" in reply
+
+
 def says_something_else(question: str, reply: str) -> bool:
     """Whether a reply states something that shares no word and no topic with a question that had a clear want."""
     if _rule("deferring").search(reply) or _rule("apologetic").search(reply) or _only_asks(reply):
@@ -64,6 +72,8 @@ def _verdict(question: str, form: QuestionForm, reply: str) -> bool | None:
     """True answered, False another subject, None not yet: a counter-question or a hold lets the next turn decide."""
     if announces_change(reply):
         return _says(question, reply)
+    if _rule("noise").match(reply) and (form is QuestionForm.OPEN or _CHOICE.search(question)):
+        return None
     if _rule("deferring").search(reply) or _gives(question, reply):
         return True
     if form is QuestionForm.CLOSED and _rule("agreeing").match(reply):
@@ -75,7 +85,8 @@ def _verdict(question: str, form: QuestionForm, reply: str) -> bool | None:
         return None if related or not _changes(question, reply) else False
     if _rule("holding").match(reply) and len(reply) <= 8:
         return None
-    return related or (not _wants(question) and not _changes(question, reply) and len(reply) <= _SHORT)
+    is_short = not _wants(question) and not _changes(question, reply) and len(reply) <= _SHORT
+    return related or (is_short and not _pitches(question, reply))
 
 
 def _says(question: str, reply: str) -> bool:
@@ -97,6 +108,8 @@ _WANTED = (
     (re.compile(r"哪里|哪儿|在哪|什么地方|哪个(?:区|城市|省|市|县)"), "place"),
 )
 
+
+_CHOICE = re.compile(r"([一-鿿])[不没]\1|还是|是否|能否")
 
 _INTRODUCED = frozenset(("company", "purpose"))
 """Asked for these, a rep answers with what elsewhere would be a pitch: who we are and what we do."""

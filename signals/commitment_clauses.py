@@ -18,10 +18,10 @@ ANY_DAY = date(2026, 1, 5)
 _SENTENCE_END = re.compile(r"[。！？!?；;\n]")
 _TO_SPEAKER = re.compile(r"(?:给|发|寄|传|报|回|告诉|通知|转|交)(?:到|给)?我(?!们?(?:这边|都|就|会|再|也|来|公司))")
 _FILLERS = re.compile(
-    r"(?:好的?|行|嗯+|呃|啊|哦|那么|那(?!我|咱|边|个)|然后|另外|还有|对|ok|OK|放心|其实|反正|就是|要不然?|那要不|这样吧?)+(?=.)"
+    r"(?:好的?|行(?:吧)?|嗯+|呃|啊|哦|那么|那(?!边|个)就?(?=[^，]{4})|(?<=那)就|然后|另外|还有|对|[，,、\s]+|ok|OK|放心|其实|反正|就是|要不然?|那要不|这样吧?)+(?=.)"
 )
-_TRAILING = re.compile(r"(?:吧|呗|哈|啊|哦|呀|嘛|哟|啦|喽|呢|的)+$")
-_AROUND_A_DATE = "那就，的呢吧嗯好"
+_TRAILING = re.compile(r"(?:吧|呗|哈|啊|哦|呀|嘛|哟|啦|喽|呢|(?<!我们|咱们|我方)的)+$")
+_AROUND_A_DATE = "那就，的呢吧嗯好最迟晚"
 _ANSWER_WORDS = re.compile(r"那|就|吧|可以|行|好的?|方便|没问题|都行|咱们?|我们?|呗|的话|有空|有时间|OK|ok|[，,。\s]")
 
 
@@ -65,6 +65,13 @@ class HeardClause:
     def is_only_a_date(self) -> bool:
         """Whether it says a time and at most agrees: 可以，周五下午三点吧."""
         return self.is_firm_dated and not _ANSWER_WORDS.sub("", self.bare)
+
+    @property
+    def is_of_another_thing(self) -> bool:
+        """Whether its time belongs to what comes next, which is the speaker's own business: 十分钟以后，还有一个会."""
+        if self.after is None or _SENTENCE_END.search(self.turn.text[self.span.end : self.after.start]):
+            return False
+        return rule("not.own_business").match(self.after.text) is not None
 
     @property
     def acts(self) -> bool:

@@ -99,7 +99,7 @@ def _force_of(clause: HeardClause, asked: Force | None) -> Force | None:
         return Force.REQUEST if _is_request(clause) else None
     if _asks(clause):
         return None
-    if asked is Force.TASK:
+    if asked is Force.TASK and not clause.is_of_another_thing:
         return Force.TASK
     if _is_pledge(clause):
         is_task = clause.is_firm_dated and clause.acts and not clause.has("firm.standing")
@@ -137,9 +137,11 @@ def _is_meeting(clause: HeardClause, asked: Force | None) -> bool:
         return False
     if is_moved:
         return rule("joint.handed_over").search(clause.bare) is None
+    if clause.has("joint.online") and clause.is_firm_dated:
+        return True
     if clause.is_only_a_date and clause.has("joint.settled"):
         return True
-    if asked is Force.MEETING or (clause.is_firm_dated and _is_invitation(clause)):
+    if (asked is Force.MEETING and not clause.is_of_another_thing) or (clause.is_firm_dated and _is_invitation(clause)):
         return True
     if not clause.has("joint.acts") or clause.subject in ("other", "staff"):
         return False
@@ -185,7 +187,7 @@ def _task_force(clause: HeardClause) -> Force | None:
         return None
     if clause.turn.speaker == CUSTOMER and clause.has("not.demand"):
         return None
-    if clause.is_conditioned and clause.has("firm.then"):
+    if clause.is_conditioned and (clause.has("firm.then") or clause.has("firm.orders")):
         return Force.TASK
     if not clause.acts:
         return None
@@ -234,7 +236,8 @@ def _asked_for(reading: Reading, index: int, earlier: Sequence[Span]) -> Force |
 
 
 def _proposes(text: str) -> bool:
-    if rule("joint.invited").search(text):
+    """Whether a meeting is proposed; 现在方便说几分钟吗 asks for this very talk."""
+    if rule("joint.invited").search(rule("joint.this_talk").sub("", text)):
         return True
     joint = rule("joint.acts").search(text) or rule("joint.moved").search(text)
     return joint is not None and bool(find_dates(text, today=ANY_DAY))

@@ -20,6 +20,8 @@ COMMON_FROM = 150
 """Corpus frequency from which a word is everybody's and no name by itself."""
 _LONGEST = 10
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.&+-]*(?: [A-Z][A-Za-z0-9]+)?")
+_ASKED = re.compile("什么|啥|哪|怎么|多少|几")
+"""Behind a name's place these ask what is done: 用考勤做什么."""
 _LIST = re.compile(r"[、和跟与]|还有|以及")
 
 
@@ -40,7 +42,10 @@ def find_candidates(text: str) -> list[Candidate]:
         if held is None or held.end < candidate.end:
             found[candidate.start] = candidate
     kept: list[Candidate] = []
-    for candidate in sorted(found.values(), key=lambda one: (one.start, -one.end)):
+    asked = {start for start, one in found.items() if _ASKED.match(text, one.end)}
+    for candidate in sorted(
+        (one for start, one in found.items() if start not in asked), key=lambda one: (one.start, -one.end)
+    ):
         if not kept or candidate.start >= kept[-1].end:
             kept.append(candidate)
     return kept

@@ -42,7 +42,7 @@ class CompetitorDetector:
     """Finds competitor mentions with sentiment and the rep's reaction that followed."""
 
     name = "competitors"
-    version = "1.0"
+    version = "1.1"
 
     def detect(self, reading: Reading) -> Iterator[Signal]:
         """Yield one signal a mention; `label` is the canonical name, or the words said where nobody knows it."""

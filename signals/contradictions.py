@@ -19,6 +19,8 @@ from signals.rulebook import section
 
 _RULES = "breaks"
 _DENIED = re.compile(r"(?:不|没|别|无法)(支持|包含|需要|提供|可以|允许|接受|收|能[一-鿿]?|会[一-鿿]?|用[一-鿿]?|有|是)")
+_AUTHORITY = "\0authority"
+"""Stands for the subject of who decides, however it was worded."""
 _REMEMBERED = 6
 """Statements kept for each speaker and term: keeps the cost linear in the turns."""
 _COMPARED = frozenset(
@@ -54,19 +56,25 @@ class _Statement:
     terms: frozenset[str]
     is_negative: bool
     charge: str
+    authority: str
+    milestones: frozenset[tuple[str, str]]
     amounts: tuple[Quantity, ...]
 
 
 def contradictions_in(turns: Sequence[Turn]) -> Iterator[Contradiction]:
-    """Yield contradictions in order; only the last statements about a term are compared, so the cost is linear."""
+    """Yield the first contradiction of each turn; only the last statements about a term are compared: linear cost."""
     held: dict[tuple[str, str], deque[_Statement]] = defaultdict(lambda: deque(maxlen=_REMEMBERED))
+    told: set[str] = set()
     for index, turn in enumerate(turns):
         if _rule("facts.revised").search(turn.text):
             continue
         statements = list(_statements(index, turn))
         for one in statements:
+            if turn.id in told:
+                break
             earlier = _contradicted(one, [before for term in one.terms for before in held[turn.speaker, term]])
             if earlier is not None:
+                told.add(turn.id)
                 yield Contradiction(
                     turn=index, start=one.start, end=one.end, earlier=earlier.turn, earlier_quote=earlier.text
                 )
@@ -84,7 +92,8 @@ def _statements(index: int, turn: Turn) -> Iterator[_Statement]:
         if _rule("facts.conditional").search(text):
             continue
         found = tuple(quantities(text))
-        terms = _pairs_of(text, found)
+        authority = _authority(text)
+        terms = _pairs_of(text, found) | ({_AUTHORITY} if authority else frozenset())
         if terms:
             yield _Statement(
                 turn=index,
@@ -94,6 +103,8 @@ def _statements(index: int, turn: Turn) -> Iterator[_Statement]:
                 terms=terms,
                 is_negative=len(_rule("facts.negative").findall(text)) % 2 == 1,
                 charge=_charge(text),
+                authority=authority,
+                milestones=_milestones(text),
                 amounts=tuple(q for q in found if q.dimension in _COMPARED and not q.is_article),
             )
 
@@ -106,6 +117,8 @@ def _pairs_of(text: str, amounts: Sequence[Quantity]) -> frozenset[str]:
     characters = list(text)
     for amount in amounts:
         characters[amount.start : amount.end] = " " * (amount.end - amount.start)
+    for match in _milestone().finditer(text):  # when, not what
+        characters[match.start() : match.end()] = " " * (match.end() - match.start())
     runs = re.split(f"[^一-鿿A-Za-z]|{section(_RULES, 'facts.gaps')}", "".join(characters))
     return frozenset(run[at : at + 2] for run in runs for at in range(len(run) - 1))
 
@@ -114,6 +127,24 @@ def _charge(text: str) -> str:
     if _rule("facts.charged").search(text):
         return "charged"
     return "free" if _rule("facts.free").search(text) else ""
+
+
+def _authority(text: str) -> str:
+    """Who decides by these words: `own`, `others`, or nobody named."""
+    return next((who for who in ("others", "own") if re.search(section(_RULES, f"authority.{who}"), text)), "")
+
+
+def _milestones(text: str) -> frozenset[tuple[str, str]]:
+    """The moments a clause ties its thing to: {("验收", "after")} of 验收完再付."""
+    return frozenset(
+        (match["event"], "before" if match["before"] else "after") for match in _milestone().finditer(text)
+    )
+
+
+@cache
+def _milestone() -> re.Pattern[str]:
+    event, before, after = (section(_RULES, f"milestones.{name}") for name in ("event", "before", "after"))
+    return re.compile(f"(?P<event>{event})(?:(?P<before>{before})|{after})")
 
 
 def _contradicted(one: _Statement, earlier: Sequence[_Statement]) -> _Statement | None:
@@ -125,6 +156,8 @@ def _contradicted(one: _Statement, earlier: Sequence[_Statement]) -> _Statement 
 
 def _same_thing(one: _Statement, other: _Statement) -> bool:
     """Whether what the two speak of is shared: at least two fifths of the shorter statement's naming pairs."""
+    if one.authority and other.authority:
+        return True
     weak = _weak_terms()
     mine, theirs = one.terms - weak, other.terms - weak
     shared = mine & theirs
@@ -132,8 +165,14 @@ def _same_thing(one: _Statement, other: _Statement) -> bool:
 
 
 def _differ(one: _Statement, other: _Statement) -> bool:
-    if {one.charge, other.charge} == {"free", "charged"}:
+    if {one.charge, other.charge} == {"free", "charged"} or {one.authority, other.authority} == {"own", "others"}:
         return True
+    if (
+        one.milestones
+        and other.milestones
+        and {side for _, side in one.milestones | other.milestones} == {"before", "after"}
+    ):
+        return not one.milestones & other.milestones
     pairs = [(a, b) for a in one.amounts for b in other.amounts if _comparable(a, b)]
     if pairs:
         return not any(_equal(a, b) for a, b in pairs)

@@ -9,7 +9,7 @@ from functools import cache
 
 from domain.conversation import CUSTOMER, REP, Turn
 from domain.signals import LogicBreak, Severity, Signal, SignalKind
-from signals.answers import leaves_subject, says_something_else
+from signals.answers import dodges, leaves_subject, says_something_else
 from signals.contradictions import contradictions_in
 from signals.pipeline import Reading, observe
 from signals.questions import Question, questions_in
@@ -39,7 +39,7 @@ class LogicBreakDetector:
     """Finds logic breaks, each on the words where the thread tears."""
 
     name = "logic_breaks"
-    version = "1.0"
+    version = "1.1"
 
     def detect(self, reading: Reading) -> Iterator[Signal]:
         """Yield one signal a break; attributes name the turn it refers to."""
@@ -72,7 +72,8 @@ def _open_ends(reading: Reading) -> Iterator[_Tear]:
             label=LogicBreak.UNANSWERED,
             why={"next_turn_id": reading.turns[reply].id},
         )
-        if reply not in jumped and leaves_subject(reading.turns[question.turn].text, reading.turns[reply].text):
+        left = leaves_subject(reading.turns[question.turn].text, reading.turns[reply].text)
+        if reply not in jumped and (left or _dodges(reading, question, reply)):
             jumped.add(reply)
             yield _jump(reading, reply, question.turn)
     for index, turn in enumerate(reading.turns[:-1]):
@@ -86,7 +87,14 @@ def _moves_on(reading: Reading, question: Question, reply: int) -> bool:
     """Whether the reply takes the thread elsewhere: another subject, or nothing of the question in it."""
     asked = reading.turns[question.turn].text[question.start : question.end]
     text = reading.turns[reply].text
-    return leaves_subject(asked, text) or says_something_else(asked, text)
+    return leaves_subject(asked, text) or says_something_else(asked, text) or _dodges(reading, question, reply)
+
+
+def _dodges(reading: Reading, question: Question, reply: int) -> bool:
+    """Whether the customer answers the rep's question by asking about us; a rep who asks back wants to know more."""
+    turn = reading.turns[question.turn]
+    asked = turn.text[question.start : question.end]
+    return turn.speaker == REP and dodges(asked, reading.turns[reply].text)
 
 
 def _jump(reading: Reading, at: int, left: int) -> _Tear:

@@ -16,7 +16,7 @@ class NextStepDetector:
     """Finds who does what next, and by when."""
 
     name = "next_steps"
-    version = "1.0"
+    version = "1.1"
 
     def detect(self, reading: Reading) -> Iterator[Signal]:
         """Yield one signal a step with `who` (`both` for a meeting), `what`, `due` and `due_on`."""

@@ -16,7 +16,7 @@ class PromiseDetector:
     """Finds dated tasks, undated tasks, guarantees and concessions of one side."""
 
     name = "promises"
-    version = "1.0"
+    version = "1.1"
 
     def detect(self, reading: Reading) -> Iterator[Signal]:
         """Yield one signal a promise with `who`, `what`, `due` and `due_on`."""

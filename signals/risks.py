@@ -98,7 +98,7 @@ class RiskDetector:
     """
 
     name = "risks"
-    version = "1.1"
+    version = "1.2"
 
     def __init__(self, *, acts: ActHead | None = None) -> None:
         self._acts = acts
