@@ -7,7 +7,7 @@ from math import ceil
 
 from coaching import timing
 from coaching.pictures import MINUTE_MS, Lane
-from coaching.view import clock
+from coaching.view import clock, turn_number
 from coaching.words import Say, in_words
 from domain.conversation import CUSTOMER, REP, Transcript, Turn
 from domain.signals import Signal, SignalKind
@@ -74,7 +74,7 @@ def _share(transcript: Transcript, speaker: str, minute: int) -> int:
 
 
 def _when(turn: Turn) -> str:
-    return clock(turn.start_ms) or turn.id
+    return clock(turn.start_ms) or turn_number(turn.id)
 
 
 def _valence(signal: Signal) -> float:

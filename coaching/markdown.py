@@ -111,7 +111,7 @@ class _Lines:
             yield from self._heading("tips")
         for number, tip in enumerate(cases, start=1):
             if tip.asked:
-                at = view.clock(tip.asked.start_ms) or tip.asked.id
+                at = view.clock(tip.asked.start_ms) or view.turn_number(tip.asked.id)
                 yield f"{number}. **{at} {self._say('customer_said')}“{self._said(tip.asked)}”**"
             else:
                 yield f"{number}. **{escaped(tip.suggestion.tactic)}**"
@@ -121,6 +121,8 @@ class _Lines:
             yield from self._sources(tip.suggestion, indent="   ")
         for number, loss in enumerate(rules, start=len(cases) + 1):
             yield f"{number}. **{view.place(loss.moments[0])} {self._words(loss.why)}**"
+            if loss.moments[0].quote:
+                yield f"   {self._quote(loss.moments[0])}"
             yield f"   {self._say('do_this')}{self._words(loss.advice)}（{self._say('rule_tip')}）"
 
     def _strengths(self) -> Iterator[str]:
@@ -183,7 +185,7 @@ class _Lines:
             yield self._say("unsure_legend_text")
             yield ""
         for turn in self._report.transcript.turns:
-            at = view.clock(turn.start_ms) or turn.id
+            at = view.clock(turn.start_ms) or view.turn_number(turn.id)
             words = escaped(view.marked(view.pieces(turn, turn.text, whole=True)))
             yield f"- {at} **{view.turn_name(turn, self._say)}** {words}"
 

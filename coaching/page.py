@@ -57,6 +57,7 @@ def template(name: str, lang: str) -> jinja2.Template:
     )
     environment.filters.update(
         clock=view.clock,
+        place=view.place,
         marked=view.marked_claims,
         titles=view.by_title,
         distinct=view.distinct,

@@ -167,8 +167,14 @@ def clock(at_ms: int | None) -> str:
 
 
 def place(moment: Moment) -> str:
-    """Write where a moment is: its time, else its turn."""
-    return clock(moment.start_ms) or moment.turn_id
+    """Write where a moment is: its time, else its turn's number, #7."""
+    return clock(moment.start_ms) or turn_number(moment.turn_id)
+
+
+def turn_number(turn_id: str) -> str:
+    """Write a turn's id as people count: #7 of t007; another kind of id stays."""
+    number = turn_id.removeprefix("t")
+    return f"#{int(number)}" if number.isdigit() else turn_id
 
 
 def distinct(moments: Sequence[Moment], *, most: int = 3) -> list[Moment]:
