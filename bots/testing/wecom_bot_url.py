@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bots.clock import Clock
@@ -41,6 +41,7 @@ class FakeBotChat:
         edge: Our callback address.
         later: Messages that came by response URLs; `ignored` those that came a second time or too late.
         faults: What our side did against the protocol.
+        lose_next: The next message by a response URL is taken and gets no answer.
     """
 
     caller: FakeCaller
@@ -51,6 +52,7 @@ class FakeBotChat:
     later: list[dict[str, Any]] = field(default_factory=list)
     ignored: list[dict[str, Any]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    lose_next: bool = False
     base_url: str = ""
     _codes: dict[str, float] = field(default_factory=dict)
     _made: int = 0
@@ -115,4 +117,5 @@ class FakeBotChat:
         until = self._codes.pop(request.query.get("response_code", ""), 0.0)
         in_time = self.clock.now() < until
         (self.later if in_time else self.ignored).append(request.json())
-        return json_reply({"errcode": 0, "errmsg": "ok"})
+        is_lost, self.lose_next = self.lose_next, False
+        return replace(json_reply({"errcode": 0, "errmsg": "ok"}), lost=is_lost)

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import contextlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from bots.clock import Clock
-from bots.errors import RefusedError
+from bots.errors import PartlyDeliveredError, RefusedError
 from bots.inbound import Attachment, Channel, InboundKind, InboundMessage
 from bots.outgoing import Outgoing
-from bots.platform import CallbackAnswer, CallbackRequest, Finding
+from bots.platform import CallbackAnswer, CallbackRequest, Finding, Platform
 from bots.quiet import keep_queries_out_of_logs
 from bots.splitting import Limit, parts, split
 from bots.wecom.bot_media import fetch_media
 from bots.wecom.bot_messages import BotMessage, parse_bot_message, read_bot_message
 from bots.wecom.cards import template_card, words_of
 from bots.wecom.config import WecomBotUrlConfig
+from bots.wecom.connection import within
 from bots.wecom.crypto import MessageCrypto
 from bots.wecom.envelopes import opened_echo, opened_json, refuse_old, sealed_json
-from bots.wecom.hosts import may_reach
+from bots.wecom.response_url import ResponseUrl
 from bots.wecom.self_check import callback_findings
+from bots.wecom.steps import OutcomeUnknownError
 from bots.wecom.streams import LIMIT, closing
 from domain.errors import PlatformError
 from domain.messages import text
@@ -32,23 +35,40 @@ from domain.messages import text
 CUT = Limit(max_bytes=19500)
 _ASKED_FOR_S = 330.0
 """WeCom stops asking six minutes after the question; half a minute before that we say that the rest comes later."""
+_PRESS_S = 2.0
+_MOST_PRESSES = 1000
+_APP = "app."
+
+
+@dataclass(slots=True)
+class _Press:
+    """A press that was delivered here; `answered` once our answer to it went out."""
+
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    is_changed: bool = False
 
 
 class WecomBotUrl:
     """One smart bot that is called at our address.
 
     An answer that is ready in time is fetched by WeCom; a later one goes out by the question's `response_url`,
-    which takes one message within an hour. Nothing can be pushed without a question.
+    which takes one message within an hour. What that does not hold, and what nobody asked for, needs the app.
+
+    Args:
+        further: The company's self-built app, where there is one.
     """
 
     channel = Channel.WECOM_BOT_URL
 
-    def __init__(self, config: WecomBotUrlConfig, clock: Clock) -> None:
+    def __init__(self, config: WecomBotUrlConfig, clock: Clock, *, further: Platform | None = None) -> None:
         keep_queries_out_of_logs()
         self._config = config
+        self._further = further
+        self._presses: dict[str, _Press] = {}
         self._clock = clock
         self._crypto = MessageCrypto(token=config.token, encoding_aes_key=config.aes_key, receive_id="")
         self._client = httpx.AsyncClient(timeout=config.timeout_s, trust_env=False, proxy=config.proxy or None)
+        self._late = ResponseUrl(self._client, config.api_domains, local=config.local)
 
     @property
     def account_id(self) -> str:
@@ -81,6 +101,7 @@ class WecomBotUrl:
         if message.kind is InboundKind.RATING:
             return CallbackAnswer(messages=(message,))
         if message.kind is InboundKind.CLICK:
+            self._note_press(message.answer_id)
             return CallbackAnswer(messages=(message,), refresh=message.answer_id)
         return replace(self._answer(_begun(message.answer_id), request), messages=(message,))
 
@@ -91,6 +112,7 @@ class WecomBotUrl:
             return CallbackAnswer()
         if said.msgtype == "event":
             found = _event_answer(said, outgoing)
+            self._answer_press(outgoing, is_changed=bool(found))
         else:
             found = self._stream(said.stream.id if said.stream else "", outgoing)
         return self._answer(found, request) if found else CallbackAnswer()
@@ -99,20 +121,70 @@ class WecomBotUrl:
         """Leave an answer to be fetched, or send it by the response URL when nobody will ask for it any more.
 
         Raises:
-            RefusedError: There is no question to answer; its response URL is not WeCom's, was used, or was called
-                and said nothing, for it takes one call.
+            RefusedError: There is no question to answer and no app; its response URL is not WeCom's, or was used.
+            PartlyDeliveredError: The response URL was called and said nothing. It takes one message, so that trying
+                again does no harm.
         """
-        if not outgoing.is_final or "sent" in outgoing.notes:
-            return outgoing.notes
+        notes = outgoing.notes
+        if not outgoing.is_final or "sent" in notes or "fetched" in notes:
+            return notes
         if not outgoing.reply_to:
-            raise RefusedError("bots.wecom_url_no_push")
+            if self._further is None:
+                raise RefusedError("bots.wecom_url_no_push")
+            return await self._further.deliver(outgoing)
         if self._must_send(outgoing):
-            body, told = _late_body(outgoing), {"sent": "1"}
-        else:
-            body, told = _rest_body(outgoing), {"fetched": "1"}
-        if body:
-            await self._respond(outgoing.reply_to.get("response_url", ""), body)
+            is_changed = await self._is_changed(outgoing.answer_id)
+            return await self._send(outgoing, _late_body(outgoing, is_changed=is_changed), {"sent": "1"})
+        return await self._send(outgoing, _rest_body(outgoing), {"fetched": "1"})
+
+    async def _send(self, outgoing: Outgoing, body: dict[str, Any], told: Mapping[str, str]) -> Mapping[str, str]:
+        """Send one message by the response URL and by the app what it does not hold; without one it is cut."""
+        words = body.get("markdown", {}).get("content", "")
+        held, *more = split(words, LIMIT) if self._further else [_fitted(words)]
+        notes = dict(outgoing.notes)
+        if body and "responded" not in notes:
+            await self._respond(outgoing, _markdown(held) if words else body, notes)
+        if more and self._further is not None:
+            rest = replace(outgoing, text="".join(more), card=None, reply_to={}, notes=_app_notes(notes))
+            try:
+                await self._further.deliver(rest)
+            except PartlyDeliveredError as error:
+                kept = notes | {f"{_APP}{key}": value for key, value in error.notes.items()}
+                raise PartlyDeliveredError(error.code, notes=kept, **error.params) from error
+            except PlatformError as error:
+                raise PartlyDeliveredError(error.code, notes=notes, **error.params) from error
         return told
+
+    async def _respond(self, outgoing: Outgoing, body: dict[str, Any], notes: dict[str, str]) -> None:
+        try:
+            await self._late.call(outgoing.reply_to.get("response_url", ""), body)
+        except OutcomeUnknownError as error:
+            raise PartlyDeliveredError(error.code, notes=notes | {"unsure": "1"}) from error
+        except RefusedError:
+            # Refused after a try whose fate is unknown: that one was taken.
+            if "unsure" not in notes:
+                raise
+        notes["responded"] = "1"
+
+    def _note_press(self, answer_id: str) -> None:
+        while len(self._presses) >= _MOST_PRESSES:
+            del self._presses[next(iter(self._presses))]
+        self._presses.setdefault(answer_id, _Press())
+
+    def _answer_press(self, outgoing: Outgoing | None, *, is_changed: bool) -> None:
+        press = self._presses.get(outgoing.answer_id) if outgoing else None
+        if press is not None:
+            press.is_changed |= is_changed
+            press.answered.set()
+
+    async def _is_changed(self, answer_id: str) -> bool:
+        """Whether the pressed card says already what was done; the answer to the press may be on its way."""
+        press = self._presses.get(answer_id)
+        if press is None:
+            return False
+        with contextlib.suppress(TimeoutError):
+            await within(asyncio.ensure_future(press.answered.wait()), _PRESS_S, self._clock)
+        return press.is_changed
 
     async def fetch(self, attachment: Attachment, into: Path) -> str:
         """Write the decrypted file to `into`; its key is the callback's."""
@@ -161,18 +233,6 @@ class WecomBotUrl:
         """Whether nobody asks any more: it is too late, or a press began no stream."""
         return self._is_late(outgoing) or outgoing.reply_to.get("kind") == InboundKind.CLICK
 
-    async def _respond(self, url: str, body: dict[str, Any]) -> None:
-        if not may_reach(url, self._config.api_domains, local=self._config.local):
-            raise RefusedError("bots.wecom_no_response_url")
-        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        try:
-            answer = await self._client.post(url, content=content, headers={"content-type": "application/json"})
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            raise PlatformError("bots.wecom_unreachable") from error
-        except httpx.HTTPError as error:
-            raise RefusedError("bots.wecom_response_unknown") from error
-        _check_response(answer)
-
 
 def _stream_frame(stream_id: str, content: str, *, finish: bool) -> dict[str, Any]:
     return {"msgtype": "stream", "stream": {"id": stream_id, "finish": finish, "content": content}}
@@ -192,16 +252,16 @@ def _event_answer(said: BotMessage, outgoing: Outgoing | None) -> dict[str, Any]
     return {"response_type": "update_template_card", "userids": [said.sender.userid], "template_card": made}
 
 
-def _late_body(outgoing: Outgoing) -> dict[str, Any]:
+def _late_body(outgoing: Outgoing, *, is_changed: bool) -> dict[str, Any]:
     """Return the one message that a response URL takes: the words, or the card where there are none."""
     card = outgoing.card
     if outgoing.replaces and card:
-        words = outgoing.text or card.done
+        words = outgoing.text or ("" if is_changed else card.done)
     elif card and not outgoing.text and (made := template_card(card)):
         return {"msgtype": "template_card", "template_card": made}
     else:
         words = _words(outgoing)
-    return {"msgtype": "markdown", "markdown": {"content": _fitted(words)}} if words else {}
+    return _markdown(words) if words else {}
 
 
 def _rest_body(outgoing: Outgoing) -> dict[str, Any]:
@@ -211,7 +271,16 @@ def _rest_body(outgoing: Outgoing) -> dict[str, Any]:
     rest = "".join(part.source for part in parts(words, LIMIT)[1:])
     if not rest or not outgoing.reply_to.get("response_url"):
         return {}
-    return {"msgtype": "markdown", "markdown": {"content": _fitted(rest)}}
+    return _markdown(rest)
+
+
+def _markdown(words: str) -> dict[str, Any]:
+    return {"msgtype": "markdown", "markdown": {"content": words}}
+
+
+def _app_notes(notes: Mapping[str, str]) -> dict[str, str]:
+    """Return what the app's adapter noted for itself."""
+    return {key.removeprefix(_APP): value for key, value in notes.items() if key.startswith(_APP)}
 
 
 def _words(outgoing: Outgoing) -> str:
@@ -224,12 +293,3 @@ def _fitted(words: str) -> str:
     if LIMIT.holds(words):
         return words
     return f"{split(words, CUT)[0]}\n\n{text('bots.wecom_cut')}"
-
-
-def _check_response(answer: httpx.Response) -> None:
-    try:
-        code = json.loads(answer.content or b"{}").get("errcode", 0)
-    except (ValueError, AttributeError):
-        code = answer.status_code
-    if answer.status_code >= 400 or code != 0:
-        raise RefusedError("bots.wecom_refused", code=code or answer.status_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -89,7 +90,11 @@ def _wecom_bot_url(own: WecomBotUrlSettings, chosen: BotsSettings, clock: Clock)
         callback_url=callback_url(chosen, "wecom_bot_url"),
         proxy=chosen.proxy,
     )
-    return WecomBotUrl(config, clock)
+    further = None
+    if chosen.wecom_app.corp_id:
+        with suppress(ZhanqingError):  # said of the app itself
+            further = _wecom_app(chosen.wecom_app, chosen, clock)
+    return WecomBotUrl(config, clock, further=further)
 
 
 def _wecom_app(own: WecomAppSettings, chosen: BotsSettings, clock: Clock) -> Platform:

@@ -6,13 +6,14 @@ import asyncio
 import os
 import secrets
 import socket
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from agent.drills import DrillCoach
 from agent.threads import ChatThreads
-from bots.inbound import InboundMessage
+from bots.inbound import InboundKind, InboundMessage
 from bots.outgoing import Outgoing
 from bots.platform import CallbackPlatform, Platform
 from retrieval.results import Search
@@ -20,7 +21,7 @@ from store.answer_queue import AnswerQueue
 from store.inbox import ANSWER_MESSAGE
 from store.locks import Locks
 from zhanqing.chats.answering import ChatAnswerer
-from zhanqing.chats.bells import Bell
+from zhanqing.chats.bells import Bell, rung
 from zhanqing.chats.channels import make_platforms
 from zhanqing.chats.couriers import outgoing_of
 from zhanqing.chats.drilling import DrillRoom
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
     from zhanqing.bootstrap import Parts
     from zhanqing.worker.runs import Handler
+
+
+_PRESS_S, _LOOK_S = 0.7, 0.1
+"""A platform wants its answer within a second; so long a press may take, looked at so often."""
 
 
 class ChatDesk:
@@ -62,10 +67,19 @@ class ChatDesk:
         await self._intake.keep(message)
 
     async def outgoing(self, answer_id: str) -> Outgoing | None:
-        """Return an answer as it is now, or None."""
-        async with self._parts.store.read(self._tenant) as work:
-            answer = await work.chat_answers.get(answer_id)
-        return None if answer is None else outgoing_of(answer)
+        """Return an answer as it is now, or None; what a press leads to is waited for a moment, to show on its card."""
+        until = time.monotonic() + _PRESS_S
+        while True:
+            listening = self._bell.listen()
+            async with self._parts.store.read(self._tenant) as work:
+                answer = await work.chat_answers.get(answer_id)
+            if answer is None:
+                return None
+            found = outgoing_of(answer)
+            is_press = found.reply_to.get("kind") == InboundKind.CLICK
+            if found.is_final or not is_press or time.monotonic() >= until:
+                return found
+            await rung(listening, at_most_s=_LOOK_S)
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return what answers messages."""

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from bots.errors import RefusedError
-from bots.inbound import Attachment, InboundKind, InboundMessage, Sender
+from bots.errors import PartlyDeliveredError, RefusedError
+from bots.inbound import Attachment, Channel, InboundKind, InboundMessage, Sender
 from bots.outgoing import Button, Card, Outgoing, State
 from bots.platform import CallbackAnswer, CallbackRequest
 from bots.testing.clock import LeapingClock
 from bots.testing.loopback import Reply, serving
+from bots.testing.scripted import ScriptedPlatform
 from bots.testing.wecom_bot_url import FakeBotChat
 from bots.testing.wecom_callbacks import FakeCaller
 from bots.wecom.bot_url import WecomBotUrl
@@ -32,13 +33,14 @@ class Edge:
         self._bot = bot
         self.messages: list[InboundMessage] = []
         self.answers: dict[str, Outgoing] = {}
+        self.at_once: dict[str, Any] = {}
 
     async def __call__(self, request: CallbackRequest) -> CallbackAnswer:
         answer = self._bot.receive(request)
         for message in answer.messages:
             if message.answer_id not in self.answers:
                 self.messages.append(message)
-                self.answers[message.answer_id] = _opened(message)
+                self.answers[message.answer_id] = replace(_opened(message), **self.at_once)
         if answer.refresh:
             return self._bot.refreshed(request, self.answers.get(answer.refresh))
         return answer
@@ -207,6 +209,58 @@ async def test_a_card_is_changed_in_the_answer_when_the_press_is_delivered_again
     assert changed["response_type"] == "update_template_card"
     assert changed["template_card"]["task_id"] == "t1"
     assert [button["text"] for button in changed["template_card"]["button_list"]] == ["已采纳"]
+
+
+async def test_a_pressed_card_changes_in_the_answer_to_the_press_and_nothing_is_said_twice(
+    chat: FakeBotChat, edge: Edge
+) -> None:
+    edge.at_once = {"card": replace(CARD, done="已采纳"), "replaces": True, "state": State.FINISHED}
+    changed = await chat.press("t1", "accept:d1")
+    await edge.write("", State.FINISHED)
+
+    assert [button["text"] for button in changed["template_card"]["button_list"]] == ["已采纳"]
+    assert chat.later == []
+
+
+async def test_an_answer_by_the_response_url_whose_fate_is_unknown_is_sent_again_and_shown_once(
+    chat: FakeBotChat, edge: Edge, clock: LeapingClock
+) -> None:
+    await chat.say("在吗")
+    await clock.sleep(340)
+    chat.lose_next = True
+    with pytest.raises(PartlyDeliveredError) as caught:
+        await edge.write("好。", State.FINISHED)
+    answer_id = edge.messages[-1].answer_id
+    edge.answers[answer_id] = replace(edge.answers[answer_id], notes=caught.value.notes)
+    await edge.write("好。", State.FINISHED)
+
+    assert [later["markdown"]["content"] for later in chat.later] == ["好。"]
+    assert edge.answers[answer_id].notes == {"sent": "1"}
+
+
+async def test_what_bubble_and_response_url_do_not_hold_goes_out_by_the_app(
+    chat: FakeBotChat, edge: Edge, bot: WecomBotUrl
+) -> None:
+    app = ScriptedPlatform(channel=Channel.WECOM_APP)
+    bot._further = app
+    text = "".join(f"第{number}句，客户说价格太高。" for number in range(1500))
+    bubble = await chat.say("都写出来")
+    await edge.write(text, State.FINISHED)
+    await chat.refresh(bubble)
+
+    late = chat.later[0]["markdown"]["content"]
+    assert bubble.texts[-1] + late + app.shown[0].text == text
+    assert "放不下" not in late
+
+
+async def test_with_the_app_beside_it_something_can_be_said_unasked(bot: WecomBotUrl, clock: LeapingClock) -> None:
+    app = ScriptedPlatform(channel=Channel.WECOM_APP)
+    bot._further = app
+    to = Sender(user_id="zhangsan", conversation_id="zhangsan")
+    push = Outgoing(answer_id="p1", to=to, text="报告好了", state=State.FINISHED, asked_at=clock.now())
+    await bot.deliver(push)
+
+    assert [one.text for one in app.shown] == ["报告好了"]
 
 
 async def test_a_welcome_is_in_the_answer_itself(chat: FakeBotChat, edge: Edge) -> None:
