@@ -20,7 +20,7 @@ from domain.sources import Source, turn_source_id
 from retrieval.customers import AlikeCustomer, alike_customers
 from retrieval.documents import ReadDocument, keep_document
 from retrieval.redaction import redact
-from retrieval.results import USES, LibrarySearch
+from retrieval.results import USES, LibrarySearch, passage_document
 from store.documents import DRAFT, KNOWLEDGE_CARD, LIVE, Document, DocumentRecord
 from store.ids import new_id
 from store.work import Store, Work
@@ -95,7 +95,7 @@ async def find_links(search: LibrarySearch, store: Store, tenant: str, cut: Exce
     return Links(
         similar_customers=customers,
         past_solutions=tuple(_solution(hit, titles) for hit in found.hits),
-        documents=tuple(_passage(hit, titles) for hit in passages),
+        documents=tuple({**passage_document(hit), "title": titles.get(hit.passage.source_id, "")} for hit in passages),
     )
 
 
@@ -189,22 +189,7 @@ def _solution(hit: CaseHit, titles: Mapping[str, str]) -> dict[str, Any]:
         "case_id": hit.case_id,
         "outcome": hit.outcome.value,
         "use": USES[hit.outcome],
-        **_passage(hit.best, titles),
+        **passage_document(hit.best),
         "title": titles.get(hit.case_id, ""),
         "score": hit.score,
-    }
-
-
-def _passage(hit: PassageHit, titles: Mapping[str, str]) -> dict[str, Any]:
-    passage = hit.passage
-    return {
-        "source_id": passage.source_id,
-        "version": passage.version,
-        "title": titles.get(passage.source_id, ""),
-        "start": passage.start,
-        "end": passage.end,
-        "quote": passage.text,
-        "score": hit.score,
-        "dense": hit.dense,
-        "lexical": hit.lexical,
     }

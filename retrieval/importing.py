@@ -44,7 +44,7 @@ class RowFault:
     def line(self, lang: str = "zh") -> str:
         """Say it in one line."""
         return text(
-            "retrieval.row_fault",
+            "retrieval.row_fault_whole" if self.fault.field == "*" else "retrieval.row_fault",
             lang,
             file=self.file,
             row=self.number,

@@ -77,9 +77,9 @@ async def changes(work: Work, case_id: str, *, before: int | None = None, after:
         raise NotFoundError("store.no_case", case_id=case_id)
     later = max(versions) if after is None else after
     earlier = max(later - 1, 1) if before is None else before
-    for number in (earlier, later):
+    for number in (later, earlier):
         if number not in versions:
-            raise NotFoundError("store.no_version", case_id=case_id, version=number)
+            raise NotFoundError("store.no_version", case_id=case_id, version=number, last=max(versions))
     return Changes(before=earlier, after=later, columns=difference(versions[earlier], versions[later]))
 
 
@@ -117,9 +117,9 @@ async def _show(work: Work, cases: Sequence[WarCase]) -> None:
 
 
 async def _hide(work: Work, case_ids: Sequence[str]) -> None:
-    await work.passages.replace([PassageGroup(id=case_id, passages=(), facets={}) for case_id in case_ids])
     every = [case_source_id(case_id, column) for case_id in case_ids for column in CASE_COLUMNS]
     await work.sources.retire_many(every)
+    await work.passages.replace([PassageGroup(id=case_id, passages=(), facets={}) for case_id in case_ids])
 
 
 def _group(case: WarCase, sources: dict[str, Source]) -> PassageGroup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from domain.cases import CaseHit, Outcome, PassageHit
 
@@ -46,6 +46,21 @@ class LibrarySearch(Search, Protocol):
     async def search_documents(self, tenant: str, text: str, *, top_k: int = 5) -> tuple[PassageHit, ...]:
         """Return the best passages of live documents, best first."""
         ...
+
+
+def passage_document(hit: PassageHit) -> dict[str, Any]:
+    """Return a passage hit in the contract's JSON: where its words stand, the words, and its scores."""
+    passage = hit.passage
+    return {
+        "source_id": passage.source_id,
+        "version": passage.version,
+        "start": passage.start,
+        "end": passage.end,
+        "quote": passage.text,
+        "score": hit.score,
+        "dense": hit.dense,
+        "lexical": hit.lexical,
+    }
 
 
 def normalised(facets: FacetFilter | None) -> dict[str, tuple[str, ...]]:

@@ -84,6 +84,8 @@ def check_size(path: Path) -> None:
         size = path.stat().st_size
         with path.open("rb"):
             pass
+    except FileNotFoundError as error:
+        raise InputError("retrieval.no_file", file=path.name) from error
     except OSError as error:
         raise InputError("retrieval.unreadable_file", file=path.name, why=error.strerror) from error
     if size == 0:

@@ -22,7 +22,7 @@ def translated(error: exc.SQLAlchemyError | OSError) -> ZhanqingError:
         return TakenError("store.conflict")
     if isinstance(error, exc.DataError):
         return InputError("store.unstorable_value")
-    if _busy(cause):
+    if _busy(cause) or isinstance(error, TimeoutError):  # the driver gave up waiting for another's lock
         return UpstreamError("store.busy")
     if isinstance(error, (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError)) or _cut(error):
         return UpstreamError("store.unreachable")

@@ -62,9 +62,10 @@ class Passages(Repository):
         ]
         if not (gone or fresh or changed):
             return
-        version = await Corpus(self._scope).grow()
         for batch in _batches(gone):
             await self._session.execute(delete(PassageRow).where(PassageRow.passage_id.in_(batch)))
+        # As late as it can be: every other writer of the tenant waits from here to the end of the transaction.
+        version = await Corpus(self._scope).grow()
         await self._insert(PassageRow, [values | {"corpus_version": version} for values in fresh])
         for values in changed:
             where = PassageRow.passage_id == values["passage_id"]

@@ -132,7 +132,7 @@ class Store:
                 session.begin(),
             ):
                 yield session
-        except (SQLAlchemyError, ConnectionError) as error:
+        except (SQLAlchemyError, ConnectionError, TimeoutError) as error:
             raise translated(error) from error
 
     def _scope(self, session: AsyncSession, tenant: str) -> Scope:

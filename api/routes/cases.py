@@ -23,7 +23,7 @@ from domain.errors import ConflictError, InputError, NotFoundError, ZhanqingErro
 from retrieval import library
 from retrieval.duplicates import told_alike
 from retrieval.redaction import redact_case
-from retrieval.results import USES
+from retrieval.results import USES, passage_document
 from store.cases import CaseRecord, CaseVersion, difference
 from store.webhooks import WebhookEvent
 from store.work import Work
@@ -218,16 +218,7 @@ def case_document(record: CaseRecord) -> dict[str, Any]:
 
 def hit_document(hit: CaseHit) -> dict[str, Any]:
     """Return a hit in the contract's shape; every passage, best first."""
-    passages = [
-        {
-            "source_id": found.passage.source_id,
-            "version": found.passage.version,
-            "start": found.passage.start,
-            "end": found.passage.end,
-            "quote": found.passage.text,
-        }
-        for found in hit.passages
-    ]
+    passages = [passage_document(found) for found in hit.passages]
     return {
         "case_id": hit.case_id,
         "outcome": hit.outcome.value,

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.cases import Outcome, WarCase
+from domain.errors import UpstreamError
 from language.testing import HashingEncoder
 from retrieval import library
 from retrieval.search import CaseSearch
@@ -36,6 +37,7 @@ from zhanqing.logs import configure_logs
 TENANT = "acme"
 CASES_PER_WRITER = 3
 SENTENCES = 4
+RETIRED_SHARE = 0.4
 WITHDRAWN = 0
 
 
@@ -76,17 +78,25 @@ async def write(
     while goes_on(number):
         number += 1
         case_id = f"W{writer}-{pick.randrange(CASES_PER_WRITER)}"
-        async with store.begin(TENANT) as work:
-            record = await work.cases.get(case_id)
-            if record is not None and record.published_version and pick.random() < 0.4:
-                await library.retire(work, [case_id], by="writer")
-                said = WITHDRAWN
-            else:
-                await work.cases.save([edition(case_id, number)], by="writer")
-                await library.publish(work, [case_id], by="writer")
-                said = number
-            version = await work.corpus.version()
-        log({"case": case_id, "version": version, "edition": said})
+        try:
+            log(await _changed(store, case_id, number, pick.random() < RETIRED_SHARE))
+        except UpstreamError as error:
+            log({"busy": error.code})  # nothing was changed; whoever writes tries again
+
+
+async def _changed(store: Store, case_id: str, number: int, may_retire: bool) -> dict[str, Any]:
+    """Withdraw a case that is published, if it may be, or publish its next edition; say what that made it."""
+    async with store.begin(TENANT) as work:
+        record = await work.cases.get(case_id)
+        if record is not None and record.published_version and may_retire:
+            await library.retire(work, [case_id], by="writer")
+            said = WITHDRAWN
+        else:
+            await work.cases.save([edition(case_id, number)], by="writer")
+            await library.publish(work, [case_id], by="writer")
+            said = number
+        version = await work.corpus.version()
+    return {"case": case_id, "version": version, "edition": said}
 
 
 async def read(store: Store, search: CaseSearch, log: Callable[[dict[str, Any]], None], is_over: asyncio.Event) -> None:
@@ -178,6 +188,7 @@ def run(
         "changes": sum("case" in line for line in lines),
         "withdrawals": sum(line.get("edition") == WITHDRAWN for line in lines),
         "searches": sum("hits" in line for line in lines),
+        "busy": sum("busy" in line for line in lines),
         "versions_seen": len({line["seen"] for line in lines if "hits" in line}),
         "faults": len(found),
         "first_faults": found[:5],

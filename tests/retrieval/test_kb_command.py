@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from domain.errors import ConflictError, InputError
+from domain.errors import ConflictError, InputError, NotFoundError
 from language.testing import HashingEncoder
 from zhanqing import bootstrap
 from zhanqing.cli import kb
@@ -135,7 +135,7 @@ def test_cases_go_through_the_review_and_are_withdrawn(run: Run, tmp_path: Path)
     run("review", one)
     run("return", one, "--why", "补充证据")
     run("submit", one)
-    assert "published" in run("publish", one).stdout
+    assert "已发布" in run("publish", one).stdout
     assert len(hits(run("search", "客户", "--json"))) == 1
     run("withdraw", one, "--why", "价格过期")
     assert hits(run("search", "客户", "--json")) == []
@@ -206,3 +206,43 @@ def test_a_lost_case_is_shown_as_a_lesson(run: Run) -> None:
     found = hits(run("search", "客户", "-k", "3", "--json", "--facet", "outcome=lost"))
     assert {hit["use"] for hit in found} == {"lesson"}
     assert "丢单（教训，不是建议）" in run("search", "客户", "-k", "3", "--facet", "outcome=lost").stdout
+
+
+def test_an_empty_base_says_what_to_do(run: Run) -> None:
+    assert "kb import" in run("search", "太贵").stdout
+    assert "战例：0" in run("stats").stdout
+
+
+def test_drafts_are_said_to_be_drafts(run: Run) -> None:
+    assert "检索不到" in run("import", SAMPLES).stdout
+    assert "56 条草稿" in run("queue").stdout
+    assert "检索不到" not in run("import", SAMPLES, "--publish").stdout
+    assert "战例：已发布 56" in run("stats").stdout
+
+
+def test_states_are_said_in_the_language_of_the_reader(run: Run) -> None:
+    run("import", SAMPLES)
+    assert "C-0001 v1 → 待评审" in run("submit", "C-0001").stdout
+    assert "C-0001 v1 → in review" in run("review", "C-0001", "--lang", "en").stdout
+
+
+def test_one_version_has_no_changes_and_a_version_that_is_not_there_is_named(run: Run) -> None:
+    run("import", SAMPLES)
+    assert "只有一个版本" in run("diff", "C-0001").stdout
+    with pytest.raises(NotFoundError, match="no version 9; it has versions 1 to 1"):
+        run("diff", "C-0001", "--after", "9")
+
+
+def test_documents_alone_report_no_cases_and_what_was_masked(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "policy.md"
+    path.write_text("# 退款政策\n\n七天内退款，联系人张三，电话13912345678。", encoding="utf-8")
+    result = run("import", path, "--publish")
+    assert "新增" not in result.stdout
+    assert "doc:policy 第 1 版" in result.stdout
+    assert "已遮盖个人信息" in result.stderr
+
+
+def test_a_row_fault_of_the_whole_row_names_no_field(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    path.write_text("nothing", encoding="utf-8")
+    assert "cases.jsonl 第 1 行：这一行不是 JSON" in run("import", path).stderr

@@ -32,6 +32,7 @@ def test_every_database_error_becomes_one_of_ours_without_its_values(kind: type[
         (exc.OperationalError("", {}, Exception("database is locked")), UpstreamError, "store.busy"),
         (exc.OperationalError("", {}, Exception("no such host")), UpstreamError, "store.unreachable"),
         (ConnectionRefusedError(), UpstreamError, "store.unreachable"),
+        (TimeoutError(), UpstreamError, "store.busy"),
         (exc.StatementError("", "", {}, InputError("store.unstorable_text")), InputError, "store.unstorable_text"),
     ],
 )

@@ -23,15 +23,6 @@ if TYPE_CHECKING:
     from zhanqing.bootstrap import Parts
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-app.command("queue")(kb_review.queue)
-app.command("submit")(kb_review.submit)
-app.command("review")(kb_review.review)
-app.command("publish")(kb_review.publish)
-app.command("return")(kb_review.send_back)
-app.command("withdraw")(kb_review.withdraw)
-app.command("diff")(kb_review.diff)
-app.command("points")(kb_review.points)
-app.command("competitor")(kb_review.competitor)
 
 SEARCH_KEYS = frozenset({"text", "k", "facets"})
 SHOWN_PASSAGES = 5
@@ -66,23 +57,25 @@ def import_files(
         documents = [read_document(path, kind=kind) for path in paths if path.suffix.lower() in DOCUMENT_SUFFIXES]
         if documents and not publish:
             raise InputError("retrieval.document_needs_publish", file=documents[0].document.origin)
-        checked = check_files([path for path in paths if path.suffix.lower() in CASE_SUFFIXES])
-        by = kb_review.me()
-        report = await import_cases(
-            parts.store,
-            tenant,
-            checked,
-            by=by,
-            is_published=publish,
-            is_partial=partial,
-            on_progress=_progress(text("retrieval.importing", parts.lang)),
-        )
-        _show_import(report, is_partial=partial, lang=parts.lang)
-        if report.faults and not partial:
-            return False
+        by, cases = kb_review.me(), [path for path in paths if path.suffix.lower() in CASE_SUFFIXES]
+        if cases:
+            report = await import_cases(
+                parts.store,
+                tenant,
+                check_files(cases),
+                by=by,
+                is_published=publish,
+                is_partial=partial,
+                on_progress=_progress(text("retrieval.importing", parts.lang)),
+            )
+            _show_import(report, is_partial=partial, lang=parts.lang)
+            if report.faults and not partial:
+                return False
+            if report.new + report.changed and not publish:
+                say(text("retrieval.still_drafts", parts.lang))
         for document in documents:
             source = await import_document(parts.store, tenant, document, by=by)
-            say(text("retrieval.document_kept", parts.lang, source_id=source.source_id, version=source.version))
+            kb_review.show_kept(source, document.masked, parts.lang)
         if publish:
             await _warm(parts, tenant)
         return True
@@ -141,11 +134,31 @@ def stats(as_json: JsonFlag = False, tenant: Tenant = "default", lang: Lang = No
         if as_json:
             write_json(STDOUT, document)
             return
-        for name, value in document.items():
-            shown = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else value
-            say(f"{name:<16}{shown}")
+        for line in _stats_lines(document, parts.lang):
+            say(line)
 
     run_opened(lang, run)
+
+
+app.command("queue")(kb_review.queue)
+app.command("submit")(kb_review.submit)
+app.command("review")(kb_review.review)
+app.command("publish")(kb_review.publish)
+app.command("return")(kb_review.send_back)
+app.command("withdraw")(kb_review.withdraw)
+app.command("diff")(kb_review.diff)
+app.command("points")(kb_review.points)
+app.command("competitor")(kb_review.competitor)
+
+
+def _stats_lines(document: dict[str, Any], lang: str) -> list[str]:
+    lines = []
+    for name, value in document.items():
+        if isinstance(value, dict):
+            counted = (f"{text(f'retrieval.{name}_{key}', lang)} {count}" for key, count in value.items())
+            value = "，".join(counted) if lang == "zh" else ", ".join(counted)
+        lines.append(text(f"retrieval.stats_{name}", lang, value=value or 0))
+    return lines
 
 
 def search_json(result: SearchResult) -> dict[str, Any]:
@@ -170,19 +183,9 @@ def _hit_json(hit: CaseHit) -> dict[str, Any]:
 
 
 def _passage_json(hit: PassageHit) -> dict[str, Any]:
-    passage = hit.passage
-    return {
-        "passage_id": passage.id,
-        "source_id": passage.source_id,
-        "version": passage.version,
-        "column": passage.column,
-        "start": passage.start,
-        "end": passage.end,
-        "quote": passage.text,
-        "score": hit.score,
-        "dense": hit.dense,
-        "lexical": hit.lexical,
-    }
+    from retrieval.results import passage_document
+
+    return {"passage_id": hit.passage.id, "column": hit.passage.column, **passage_document(hit)}
 
 
 def _text(row: Row) -> str:
@@ -260,11 +263,11 @@ def _show_import(report: ImportReport, *, is_partial: bool, lang: str) -> None:
         warn(text("retrieval.rows_left_out", lang, count=len(report.faults)))
     for row in report.masked_rows[:_SHOWN_FAULTS]:
         for column, kinds in row.masked.items():
-            counted = _counted(kinds)
+            counted = kb_review.counted(kinds)
             warn(text("retrieval.masked_row", lang, file=row.file, row=row.number, field=column, kinds=counted))
     _say_more(len(report.masked_rows), lang)
     if report.masked:
-        warn(text("retrieval.masked", lang, kinds=_counted(report.masked)))
+        warn(text("retrieval.masked", lang, kinds=kb_review.counted(report.masked)))
     for case_id, others in list(report.duplicates.items())[:_SHOWN_FAULTS]:
         warn(text("retrieval.duplicate", lang, case_id=case_id, others=", ".join(others[:_SHOWN_OTHERS])))
     _say_more(len(report.duplicates), lang)
@@ -277,17 +280,13 @@ def _say_more(count: int, lang: str) -> None:
         warn(text("retrieval.and_more", lang, count=count - _SHOWN_FAULTS))
 
 
-def _counted(kinds: Any) -> str:
-    return ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
-
-
 async def _show_hits(parts: Parts, tenant: str, result: SearchResult) -> None:
     from retrieval.results import USES
 
     for warning in result.warnings:
         warn(warning)
     if not result.hits:
-        say(text("retrieval.no_hits", parts.lang))
+        say(text("retrieval.no_hits" if result.corpus_version else "retrieval.empty_base", parts.lang))
     async with parts.store.read(tenant) as work:
         records = await work.cases.get_many([hit.case_id for hit in result.hits])
     for place, hit in enumerate(result.hits, start=1):
@@ -295,4 +294,5 @@ async def _show_hits(parts: Parts, tenant: str, result: SearchResult) -> None:
         told = text(f"retrieval.use_{USES[hit.outcome]}", parts.lang)
         say(f"{place}. {hit.case_id} {case.outcome.chinese}{told} {case.industry} {case.customer_size} · {case.title}")
         say(f"   {hit.best.passage.text}")
-        say(f"   {hit.best.passage.source_id} · {hit.score:.2f} ({hit.dense:.3f} / {hit.lexical:.1f})")
+        scores = {"score": f"{hit.score:.2f}", "dense": f"{hit.dense:.3f}", "lexical": f"{hit.lexical:.1f}"}
+        say(f"   {hit.best.passage.source_id} · {text('retrieval.scores', parts.lang, **scores)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from zhanqing.cli.output import STDOUT, say, warn, write_json
 from zhanqing.cli.trust import run_opened
 
 if TYPE_CHECKING:
+    from domain.sources import Source
     from store.cases import CaseRecord
     from zhanqing.bootstrap import Parts
 
@@ -33,16 +35,19 @@ def queue(as_json: JsonFlag = False, tenant: Tenant = "default", lang: Lang = No
 
         records: list[CaseRecord] = []
         async with parts.store.read(tenant) as work:
-            for status in (CaseStatus.SUBMITTED, CaseStatus.IN_REVIEW):
-                records += await work.cases.page(limit=1_000, status=status)
+            for step in (CaseStatus.SUBMITTED, CaseStatus.IN_REVIEW):
+                records += await work.cases.page(limit=1_000, status=step)
+            drafts = (await work.cases.counts()).get(CaseStatus.DRAFT, 0)
         if as_json:
             write_json(STDOUT, [_record_json(record) for record in records])
             return
         for record in records:
-            case = record.case
-            say(f"{record.status.value:<10} {case.id} v{record.version} {record.contributor} · {case.title}")
+            case, status = record.case, text(f"retrieval.cases_{record.status.value}", parts.lang)
+            say(f"{status} {case.id} v{record.version} {record.contributor} · {case.title}")
         if not records:
             say(text("retrieval.nothing_waits", parts.lang))
+        if drafts:
+            say(text("retrieval.drafts_wait", parts.lang, count=drafts))
 
     run_opened(lang, run)
 
@@ -90,6 +95,9 @@ def diff(
         if as_json:
             columns = {column: {"before": old, "after": new} for column, (old, new) in found.columns.items()}
             write_json(STDOUT, {"before": found.before, "after": found.after, "changed": columns})
+            return
+        if found.before == found.after:
+            say(text("retrieval.one_version", parts.lang, case_id=case_id))
             return
         say(f"{case_id} v{found.before} → v{found.after}")
         for column, (old, new) in found.columns.items():
@@ -149,9 +157,21 @@ def competitor(
         )
         read = replace(read_document(path), document=card)
         source = await import_document(parts.store, tenant, read, by=me())
-        say(text("retrieval.document_kept", parts.lang, source_id=source.source_id, version=source.version))
+        show_kept(source, read.masked, parts.lang)
 
     run_opened(lang, run)
+
+
+def show_kept(source: Source, masked: Mapping[str, int], lang: str) -> None:
+    """Say what became of a document, and what was masked in it."""
+    say(text("retrieval.document_kept", lang, source_id=source.source_id, version=source.version))
+    if masked:
+        warn(text("retrieval.masked", lang, kinds=counted(masked)))
+
+
+def counted(kinds: Mapping[str, int]) -> str:
+    """Say how many of each kind."""
+    return ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
 
 
 def me() -> str:
@@ -171,7 +191,8 @@ def _move(step: str, case_ids: list[str], why: str, tenant: str, lang: str | Non
         async with parts.store.begin(tenant) as work:
             records = await getattr(library, step)(work, case_ids, by=me(), why=why)
         for record in records:
-            say(f"{record.case.id} → {record.status.value}")
+            status = text(f"retrieval.cases_{record.status.value}", parts.lang)
+            say(f"{record.case.id} v{record.version} → {status}")
             if step == "submit":
                 await _warn_of_duplicates(parts, tenant, record)
 
