@@ -12,6 +12,7 @@ from agent.testing import TENANT
 from domain.suggestions import Envelope
 from eval.agent_tasks import by_base, citations_that_resolve, coach_over, task_rows
 from eval.result import EvalResult, Figure, proportion
+from eval.tied_words import LabelledSentence, by_sentence, is_unframed_promise, labelled_sentences
 from wire.documents import read_deal
 
 SUITE = "replies"
@@ -28,11 +29,14 @@ def run(data: Path, *, half: str, parts: Any) -> EvalResult:
 async def measured(rows: Sequence[Mapping[str, Any]], parts: Any) -> list[Mapping[str, Any]]:
     """Ask for replies to every row."""
     found: list[Mapping[str, Any]] = []
+    labels = labelled_sentences()
     for base, group in by_base(rows).items():
+        known = by_sentence(base, labels)
         async with coach_over(base, parts) as (coach, store):
             for row in group:
                 envelope = await coach.reply(TENANT, row["text"], deal=read_deal(row["deal"]))
-                found.append(_scored(row, envelope, await citations_that_resolve(envelope, store)))
+                scored = _scored(row, envelope, await citations_that_resolve(envelope, store))
+                found.append({**scored, **_tied(row, envelope, known)})
     return found
 
 
@@ -46,8 +50,25 @@ def figures_of(rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
         proportion("some_reply_from_the_right_case", sum(row["right_any"] for row in rows), len(rows)),
         proportion("topics_noted", sum(row["noted"] for row in rows), sum(row["topics"] for row in rows)),
         proportion("citations_resolve", sum(row["resolved"] for row in rows), sum(row["cited"] for row in rows)),
+        proportion(
+            "deal_bound_and_unframed",
+            sum(row["tied"] for row in rows),
+            sum(row["judged"] for row in rows),
+            note=f"sentences; {sum(row['unlabelled'] for row in rows)} cite one that is not labelled",
+        ),
         proportion("says_something_forbidden", sum(row["forbidden"] for row in rows), len(rows)),
     ]
+
+
+def _tied(row: Mapping[str, Any], envelope: Envelope, labels: Mapping[str, LabelledSentence]) -> Mapping[str, Any]:
+    """Count the sentences that say another deal's promise as the rep's own, by the labels given by hand."""
+    ours = " ".join([row["text"], *map(str, row["deal"].values())])
+    judged = [is_unframed_promise(claim, labels, ours=ours) for s in envelope.suggestions for claim in s.claims]
+    return {
+        "tied": sum(one is True for one in judged),
+        "judged": sum(one is not None for one in judged),
+        "unlabelled": sum(one is None for one in judged),
+    }
 
 
 def _scored(row: Mapping[str, Any], envelope: Envelope, resolved: tuple[int, int]) -> Mapping[str, Any]:

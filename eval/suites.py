@@ -30,6 +30,7 @@ SUITES: dict[str, str] = {
     "faithfulness": "eval.faithfulness",
     "replies": "eval.replies",
     "briefs": "eval.briefs",
+    "applicability": "eval.applicability",
 }
 
 

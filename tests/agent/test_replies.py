@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,13 +15,30 @@ from agent.testing import publish
 from domain.accounts import Deal
 from domain.cases import Outcome, WarCase
 from domain.lexicon import LexiconEntry, LexiconKind
-from domain.suggestions import Envelope
+from domain.signals import Intent, Signal, SignalKind
+from domain.suggestions import Decision, Envelope
+from eval.tied_words import by_sentence, is_unframed_promise, labelled_sentences
 from language.quantities import Dimension, quantities
 from retrieval.testing import SearchInMemory
+from signals.pipeline import Reading, SignalDetector, observe
 from store.work import Store
 
 DEAL = Deal(industry="制造业", product="MES制造执行系统", stage="商务谈判")
 WORDS = ["你们太贵了，比别家高17万，我没法跟老板交代", "我们的老设备没有网口，能接吗？", "能不能保证三周上线？"]
+
+
+class PriceDetector:
+    """Hears only 太贵."""
+
+    name = "intents"
+    version = "1"
+
+    def detect(self, reading: Reading) -> Sequence[Signal]:
+        return [
+            observe(self, turn, kind=SignalKind.INTENT, label=Intent.PUSH_PRICE, score=0.9, start=at, end=at + 2)
+            for turn in reading.turns
+            if (at := turn.text.find("太贵")) >= 0
+        ]
 
 
 @pytest.fixture(params=WORDS)
@@ -50,6 +68,33 @@ async def test_only_won_cases_are_advice(envelope: Envelope, sample_cases: list[
     won = {case.id for case in sample_cases if case.outcome is Outcome.WON}
     cited = {one.source_id.split(":")[1] for s in envelope.suggestions for c in s.claims for one in c.citations}
     assert cited <= won
+
+
+async def test_nothing_that_another_deal_promised_is_said_as_ours(envelope: Envelope) -> None:
+    labels = by_sentence("examples", labelled_sentences())
+    ours = f"{DEAL.industry}{DEAL.product}" + "".join(WORDS)
+    judged = [is_unframed_promise(claim, labels, ours=ours) for s in envelope.suggestions for claim in s.claims]
+    assert judged == [False] * len(judged)
+
+
+async def test_evidence_of_another_customer_is_told_as_theirs_and_comes_with_a_question(
+    coach: Coach, tenant: str
+) -> None:
+    envelope = await coach.reply(tenant, "有没有同行业的案例？", deal=DEAL)
+    told = [one for one in envelope.suggestions if ":result" in one.claims[0].citations[0].source_id]
+    assert told
+    assert all("当时的" in one.what and "？" in one.what for one in told)
+
+
+async def test_words_without_a_conversation_are_read_for_what_the_customer_wants(
+    store: Store, tenant: str, sample_cases: list[WarCase]
+) -> None:
+    coach = Coach(store, SearchInMemory(sample_cases), detector=SignalDetector([PriceDetector()]))
+    envelope = await coach.reply(tenant, WORDS[0], deal=DEAL)
+    decision = await coach.why(tenant, envelope.decision_id)
+    assert isinstance(decision, Decision)
+    assert decision.context["intents"] == [Intent.PUSH_PRICE.value]
+    assert not any(source_id.startswith("turn:") for source_id in decision.inputs)
 
 
 async def test_no_sentence_is_said_twice(envelope: Envelope) -> None:
@@ -104,6 +149,14 @@ def test_a_note_stands_on_the_words_that_touch_its_rule() -> None:
     what = "表里写清楚。三周内先跑起来。"
     note = next(one for one in notes_for(what) if one.rule == "交付承诺须以书面排期为准")
     assert note.start >= what.index("三周")
+
+
+def test_a_note_on_the_customers_words_says_so() -> None:
+    rule = "交付承诺须以书面排期为准"
+    asked = next(one for one in notes_for("我先列一张清单。", topics=(rule,)) if one.rule == rule)
+    worded = next(one for one in notes_for("三周内先跑起来。", topics=(rule,)) if one.rule == rule)
+    assert asked.message.startswith("客户的话里问到")
+    assert not worded.message.startswith("客户的话里问到")
 
 
 def test_compliance_messages_hold_no_number() -> None:
