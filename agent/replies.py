@@ -17,6 +17,7 @@ from agent.tasks import Task
 from agent.vectors import Vectors
 from domain.cases import CaseHit, Outcome
 from domain.lexicon import LexiconKind
+from domain.signals import Intent
 from domain.suggestions import AbstentionReason
 
 MOST_REPLIES = 3
@@ -28,6 +29,7 @@ _CASE, _MEANING, _TACTIC = 0.5, 0.6, 0.25
 _NEW_CASE_BONUS = 0.08
 _LEAST_NEAR, _LEAST_UNFIT, _LEAST_FAR, _LEAST_FAR_EVIDENCE = 0.65, 0.85, 0.7, 0.8
 """Score from which a line is worth saying: of a similar customer, and to the point or not; of another trade."""
+_THIN_EVIDENCE = 0.15
 _FOREIGN_WORD, _MOST_FOREIGN = 0.06, 0.3
 _MOST_LINES = 3
 _EMPATHY_TACTIC, _ANY_TACTIC = "先认同再拆解", "方案说明"
@@ -91,7 +93,7 @@ def candidates_for(
             asked = 1.0 if "案例索取" in intents else 0.4
             moves = [(name, asked) for name in _EVIDENCE_MOVES]
         score = _CASE * case_scores.get(line.origin, 0.0) + _MEANING * meaning + _TACTIC * moves[0][1]
-        score -= _foreign_words(line, task)
+        score -= _foreign_words(line, task) + _thin(line, intents)
         if _suits(line, score, moves[0], task) or not is_strict:
             candidates.append(Candidate(line=line, score=score, moves=tuple(name for name, _ in moves)))
     return sorted(candidates, key=lambda candidate: -candidate.score)
@@ -153,6 +155,12 @@ def _rivals(task: Task) -> list[str]:
 def _own_names(task: Task) -> set[str]:
     named = {entry.name for entry in task.request.lexicon}
     return named | {one.name for one in (task.deal, task.account) if one is not None and one.name}
+
+
+def _thin(line: Line, intents: Sequence[str]) -> float:
+    """Return the penalty for evidence that tells no change (第41天上线), unless time is what was asked."""
+    is_thin = line.column == "result" and not re.search(r"从.+到", line.text)
+    return _THIN_EVIDENCE if is_thin and Intent.DELIVERY not in intents else 0.0
 
 
 def _foreign_words(line: Line, task: Task) -> float:
