@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 
 from agent.names import NameKind
 from agent.questions import Question, same_meaning, subject_pairs
@@ -71,22 +72,20 @@ def _holding_the_names(question: Question, candidates: Sequence[str], shelf: She
 
 def named_by_id(text: str, shelf: Shelf) -> list[CaseFile]:
     """Return the cases whose id stands in the text."""
-    wanted = _plain_codes(text)
-    return [case for case in shelf.cases.values() if re.sub(r"[\W_]", "", case.case_id).upper() in wanted]
+    return [case for code in sorted(_plain_codes(text)) for case in shelf.plain_ids.get(code, ())]
 
 
 def names_unknown_id(text: str, shelf: Shelf) -> bool:
     """Whether the text names an id that looks like the shelf's ids and is none of them."""
-    ids = [re.sub(r"[\W_]", "", case_id).upper() for case_id in shelf.cases]
-    heads = {re.match(r"[A-Z]*", one).group() for one in ids}  # type: ignore[union-attr]  # matches always
-    return any(code not in ids and re.match(r"[A-Z]*", code).group() in heads - {""} for code in _plain_codes(text))  # type: ignore[union-attr]  # matches always
+    codes = [code for code in _plain_codes(text) if code not in shelf.plain_ids]
+    return any(re.match(r"[A-Z]*", code).group() in shelf.id_heads for code in codes)  # type: ignore[union-attr]  # matches always
 
 
 def facets_named(text: str, shelf: Shelf) -> dict[str, tuple[str, ...]]:
     """Return the facet values that the text names, by column; a value's head counts (制造 for 制造业)."""
     found: dict[str, tuple[str, ...]] = {}
     for column in _FACETS:
-        values = {case.text(column) for case in shelf.cases.values()} - {""}
+        values = shelf.facet_values(column)
         named = tuple(sorted(value for value in values if value in text or _head(value) in text))
         if named:
             found[column] = named
@@ -109,13 +108,12 @@ def _plain_codes(text: str) -> set[str]:
 
 
 def _by_words(pairs: Sequence[str], shelf: Shelf) -> list[str]:
-    weights = {pair: shelf.rarity(pair) for pair in pairs}
-    scored = []
-    for case_id in shelf.cases:
-        score = sum(weight for pair, weight in weights.items() if shelf.case_holds(case_id, pair))
-        if score > 0:
-            scored.append((score, case_id))
-    return [case_id for _, case_id in sorted(scored, key=lambda pair: -pair[0])[:_LEXICAL_CANDIDATES]]
+    scores: dict[str, float] = {}
+    for pair in pairs:
+        weight = shelf.rarity(pair)
+        for case_id in shelf.holding(pair):
+            scores[case_id] = scores.get(case_id, 0.0) + weight
+    return nlargest(_LEXICAL_CANDIDATES, sorted(scores), key=scores.__getitem__)
 
 
 def _match(

@@ -11,12 +11,15 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
+from itertools import takewhile
 
-from agent.names import NameKind, find_names
+from agent.names import NameKind, find_names, word_lists
 from domain.cases import Outcome
 from domain.lexicon import Lexicon, LexiconEntry, LexiconKind
 from domain.sources import Source, SourceKind, SourceStatus
+from language.quantity_units import any_of
+from language.sentences import clauses
 from language.tagging import tagged
 from store.work import Store, Work
 
@@ -25,6 +28,9 @@ _RIVAL_CONTEXT = re.compile(
 )
 _NAMED_COLUMNS = ("title", "customer_question", "background", "blocker", "turning_point", "result", "tags")
 _KEPT_SHELVES = 16
+_KEPT_WORDS = 4096
+_AROUND = 12
+"""Characters beside a name in which a word like 报价 makes it a rival's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,24 +127,54 @@ class Shelf:
         """Return the word's inverse document frequency over cases, at least 0.1; high for words no case has."""
         return max(0.1, math.log((len(self.cases) + 1) / (self.frequency(word) + 0.5)))
 
-    @cached_property
-    def _frequencies(self) -> dict[str, int]:
-        return {}
-
     def frequency(self, word: str) -> int:
         """Return how many cases have the word."""
-        if word not in self._frequencies:
-            folded = _folded(word)
-            self._frequencies[word] = sum(folded in text for text in self._case_texts)
-        return self._frequencies[word]
+        return len(self.holding(word))
+
+    def holding(self, word: str) -> tuple[str, ...]:
+        """Return the ids of the cases that have the word, in order; read once a word, linear in the shelf's text."""
+        folded = _folded(word)
+        if folded not in self._holding:
+            if len(self._holding) >= _KEPT_WORDS:
+                self._holding.clear()
+            self._holding[folded] = tuple(one for one, text in self._case_texts.items() if folded in text)
+        return self._holding[folded]
 
     @cached_property
-    def _case_texts(self) -> tuple[str, ...]:
-        return tuple(_folded(case.whole_text) for case in self.cases.values())
+    def _holding(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    @cached_property
+    def _case_texts(self) -> Mapping[str, str]:
+        return {case_id: _folded(case.whole_text) for case_id, case in self.cases.items()}
 
     def case_holds(self, case_id: str, word: str) -> bool:
         """Whether a case's columns have this word."""
-        return _folded(word) in _folded(self.cases[case_id].whole_text)
+        return _folded(word) in self._case_texts[case_id]
+
+    @cached_property
+    def plain_ids(self) -> Mapping[str, tuple[CaseFile, ...]]:
+        """Case id in capitals, without marks → the cases so called."""
+        found: dict[str, tuple[CaseFile, ...]] = {}
+        for case_id, case in self.cases.items():
+            plain = re.sub(r"[\W_]", "", case_id).upper()
+            found[plain] = (*found.get(plain, ()), case)
+        return found
+
+    @cached_property
+    def id_heads(self) -> frozenset[str]:
+        """The letters that case ids begin with."""
+        return frozenset("".join(takewhile(_is_capital, one)) for one in self.plain_ids) - {""}
+
+    def facet_values(self, column: str) -> frozenset[str]:
+        """Return what the cases have in a column."""
+        if column not in self._facets:
+            self._facets[column] = frozenset(case.text(column) for case in self.cases.values()) - {""}
+        return self._facets[column]
+
+    @cached_property
+    def _facets(self) -> dict[str, frozenset[str]]:
+        return {}
 
 
 class Shelves:
@@ -179,16 +215,34 @@ def _case_files(sources: Iterable[Source]) -> dict[str, CaseFile]:
 
 def _rivals(case: CaseFile) -> list[str]:
     """Return companies that a case speaks of as rivals: named near 报价, 便宜, 对手 and the like."""
+    return [name for column in _NAMED_COLUMNS for name in _rivals_in(case.text(column))]
+
+
+@lru_cache(maxsize=65536)
+def _rivals_in(text: str) -> tuple[str, ...]:
+    """A shelf is read anew with every change; a text that was there before is not tagged again."""
+    if not _RIVAL_CONTEXT.search(text):
+        return ()
     found = []
-    for column in _NAMED_COLUMNS:
-        text = case.text(column)
-        if not _RIVAL_CONTEXT.search(text):
+    for clause in clauses(text):
+        # Tagging is slow, and only a clause with an organisation's ending can name one.
+        if not _organisation_ending().search(clause.text):
             continue
-        for name in find_names(text):
-            around = text[max(0, name.start - 12) : name.end + 12]
+        for name in find_names(clause.text):
+            start, end = clause.start + name.start, clause.start + name.end
+            around = text[max(0, start - _AROUND) : end + _AROUND]
             if name.kind is NameKind.COMPANY and len(name.core) >= 2 and _RIVAL_CONTEXT.search(around):
                 found.append(name.text)
-    return found
+    return tuple(found)
+
+
+@cache
+def _organisation_ending() -> re.Pattern[str]:
+    return re.compile(any_of(word_lists()["organisation_suffixes"]))
+
+
+def _is_capital(char: str) -> bool:
+    return "A" <= char <= "Z"
 
 
 @lru_cache(maxsize=65536)
