@@ -1,4 +1,4 @@
-"""Which of the rep's acts deserve credit: to promise a case is not yet to cite one."""
+"""What may count for or against anybody: a case that was told, not promised; an intent that is sure, not guessed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from domain.conversation import Turn
 from domain.signals import RepAct, Signal, SignalKind
 from language.sentences import sentences
 
+LEAST_SURE = 0.5
+"""An intent below this is only the likeliest of many guesses: it names no topic, no objection and no hesitation."""
 _ANNOUNCED = re.compile(
     r"准备|整理|[发带找拿寄传附给](?!展|布|现|生|票)[^，。]{0,8}(?:您|你|过来|过去|看)|(?:会|再|可以)[^，。]{0,6}[发带找拿寄传]"
 )
@@ -19,10 +21,15 @@ _TOLD = re.compile(
 
 
 def credited(signals: Iterable[Signal], turns: Mapping[str, Turn]) -> list[Signal]:
-    """Return the signals without cases that were only announced (我准备两家案例给您): nothing of them was told yet."""
-    listed = list(signals)
+    """Return the signals without guessed intents and cases that were only announced (我准备两家案例给您)."""
+    listed = [one for one in signals if is_sure(one)]
     due = [one for one in listed if one.kind in (SignalKind.PROMISE, SignalKind.NEXT_STEP)]
     return [one for one in listed if not _is_announced(one, due, turns)]
+
+
+def is_sure(signal: Signal) -> bool:
+    """Whether a signal is more than a guess; only intents are listed as guesses."""
+    return signal.kind is not SignalKind.INTENT or signal.score >= LEAST_SURE
 
 
 def _is_announced(signal: Signal, due: Iterable[Signal], turns: Mapping[str, Turn]) -> bool:

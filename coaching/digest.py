@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from statistics import fmean
 
+from coaching.credit import is_sure
 from coaching.radar import Ability, DrillNeed, build_radar, plan_drills
 from coaching.report import Report
 from coaching.scorecards import Scorecard
@@ -19,8 +20,6 @@ PLAN_MS = 15 * 60_000
 TALK_MS = 90_000
 """Time to talk about a clip after hearing it."""
 LONGEST_CLIP_MS = 60_000
-_LEAST_SURE = 0.5
-"""An intent that is only the likeliest of many guesses accuses no customer of hesitating."""
 _HESITATION = {Intent.STALL, Intent.REFUSE, Intent.COMPLAIN}
 
 
@@ -144,7 +143,7 @@ def _hesitations(report: Report) -> list[Hesitation]:
 
 
 def _is_hesitation(signal: Signal) -> bool:
-    return signal.kind is SignalKind.INTENT and signal.label in _HESITATION and signal.score >= _LEAST_SURE
+    return signal.kind is SignalKind.INTENT and signal.label in _HESITATION and is_sure(signal)
 
 
 def _candidates(rep: RepCalls) -> list[CoachingItem]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from coaching.credit import is_sure
 from coaching.scorecards import Evidence, ItemScore, Missed, Scorecard
 from coaching.timing import stretches
 from domain.conversation import CUSTOMER, REP, Transcript, Turn
@@ -98,7 +99,9 @@ def _last_rep(transcript: Transcript, _: Sequence[Signal]) -> Turn | None:
 
 
 def _first_objection(transcript: Transcript, signals: Sequence[Signal]) -> Turn | None:
-    raised = {one.turn_id for one in signals if one.kind is SignalKind.INTENT and one.label in _OBJECTIONS}
+    raised = {
+        one.turn_id for one in signals if one.kind is SignalKind.INTENT and one.label in _OBJECTIONS and is_sure(one)
+    }
     return next((turn for turn in transcript.turns if turn.id in raised and turn.speaker == CUSTOMER), None)
 
 

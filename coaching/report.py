@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from coaching.agreed import Agreed, agreed_in
 from coaching.contact import stop_request
-from coaching.credit import credited
+from coaching.credit import credited, is_sure
 from coaching.losses import Loss, find_losses
 from coaching.scorecards import Scorecard
 from coaching.timing import moment_of
@@ -41,8 +41,6 @@ PRAISED_ACTS: tuple[RepAct, ...] = (
 )
 _NO_TOPIC = {Intent.OTHER, Intent.SMALL_TALK, Intent.NEXT_STEP}
 """What a customer wishes of the talk itself is no topic of it."""
-_LEAST_SURE = 0.5
-"""An intent that is only the likeliest of many guesses names no topic."""
 _WORRIED = {Emotion.WORRIED, Emotion.UNHAPPY, Emotion.ANGRY}
 _LOW_MOOD = -0.3
 
@@ -217,7 +215,7 @@ def _topics(intents: Sequence[Signal], turns: dict[str, Turn]) -> tuple[str, ...
     length: dict[str, int] = defaultdict(int)
     for signal in intents:
         turn = turns[signal.turn_id]
-        if turn.speaker == CUSTOMER and signal.score >= _LEAST_SURE and signal.label not in _NO_TOPIC:
+        if turn.speaker == CUSTOMER and is_sure(signal) and signal.label not in _NO_TOPIC:
             sure[signal.label] += signal.score
             length[signal.label] += len(turn.text)
     ranked = sorted(sure, key=lambda topic: (-round(sure[topic]), -length[topic]))

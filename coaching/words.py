@@ -23,8 +23,11 @@ def speaker_of(lang: str) -> Say:
 
 
 def in_words(words: str, lang: str) -> str:
-    """Return fixed words in the language; what is not ours stays as it is."""
-    return words if lang == "zh" else _english().get(words, words)
+    """Return fixed words in the language; what is not ours stays as it is, a heading of ours before it not."""
+    if lang == "zh":
+        return words
+    head, mark, rest = words.partition("：")
+    return _english().get(words) or _english().get(head + mark, head + mark) + _english().get(rest, rest)
 
 
 @cache

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from coaching.credit import credited
+from coaching.scorecards import score
 from coaching.testing import signal
-from domain.conversation import Turn
+from domain.conversation import Transcript, Turn
 from domain.signals import SignalKind
 
 
@@ -40,3 +43,11 @@ def test_a_case_that_is_only_promised_is_not_cited(text: str, promised: str) -> 
 )
 def test_a_case_that_is_told_counts_even_where_more_is_promised(text: str, promised: str) -> None:
     assert _is_credited(text, promised=promised)
+
+
+def test_an_intent_that_is_only_guessed_counts_for_nothing() -> None:
+    turn = Turn(id="t1", speaker="customer", text="七八十把吧")
+    guessed = replace(signal(SignalKind.INTENT, "技术质疑", turn, turn.text), score=0.3)
+    call = Transcript(id="c", turns=(turn, Turn(id="t2", speaker="rep", text="好的，明白。")))
+    item = next(each for each in score(call, (guessed,), ()).items if each.name == "异议处理")
+    assert item.undefined_because == "客户没有提出异议"
