@@ -9,6 +9,7 @@ import codecs
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ _SMALL_BYTES = 32 * 1024 * 1024
 _MAX_COLUMNS = 256
 MAX_ROWS = 100_000
 _DELIMITERS = ",;\t"
+_USUAL = re.compile(r"[\t-~\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 
 Cells = Mapping[str, object]
 
@@ -125,15 +127,23 @@ def decoded(path: Path) -> str:
     ):
         if raw.startswith(mark):
             return _decode(raw, encoding, path)
-    if b"\0" in raw[:4096]:
-        # Every ASCII character of UTF-16 has a zero byte: in the odd places if the small end comes first.
-        odd_zeros, even_zeros = raw[1:4096:2].count(0), raw[0:4096:2].count(0)
-        if max(odd_zeros, even_zeros) * 8 > min(len(raw), 4096) / 2:
-            return _decode(raw, "utf-16-le" if odd_zeros > even_zeros else "utf-16-be", path)
+    zeros = max(raw[1:4096:2].count(0), raw[0:4096:2].count(0))
+    if zeros * 8 > min(len(raw), 4096) / 2:  # every ASCII character of UTF-16 has a zero byte
+        return _decode(raw, _end_of(raw), path)
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        return _decode(raw, "gb18030", path)
+        # Neither UTF-8 nor GB 18030 writes a zero byte; Chinese in UTF-16 has one at each line's end and in each comma.
+        return _decode(raw, _end_of(raw) if zeros else "gb18030", path)
+
+
+def _end_of(raw: bytes) -> str:
+    """Return the UTF-16 without a mark that makes more of the text Chinese or ASCII."""
+    counts = {
+        encoding: len(_USUAL.findall(raw[:4096].decode(encoding, errors="ignore")))
+        for encoding in ("utf-16-le", "utf-16-be")
+    }
+    return max(counts, key=lambda encoding: counts[encoding])
 
 
 def _decode(raw: bytes, encoding: str, path: Path) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
 from io import BytesIO
 from typing import Any
 
 import docx
 import httpx
+import pypdf
 import pytest
 
 from api.testing import QuotingCoach, TestParts, client_of, key_for
@@ -111,6 +113,32 @@ class TestDocuments:
         ):
             answered = await client.post("/v1/documents/files", files={"file": (name, content)})
             assert answered.status_code == status, name
+
+    async def test_a_file_that_cannot_be_read_says_why_and_leaves_nothing(self, client: httpx.AsyncClient) -> None:
+        bomb, scan = BytesIO(), BytesIO()
+        with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("word/document.xml", bytes(40 * 1024**2))
+        blank = pypdf.PdfWriter()
+        blank.add_blank_page(200, 200)
+        blank.write(scan)
+        for name, content, code in (
+            ("bomb.docx", bomb.getvalue(), "retrieval.zip_bomb"),
+            ("scan.pdf", scan.getvalue(), "retrieval.no_text"),
+            ("torn.pdf", b"%PDF-1.7 torn", "retrieval.broken_file"),
+            ("odd.txt", b"\xff\xfe\x00\xd8\x00\xd8", "retrieval.unknown_encoding"),
+            ("x.exe", b"MZ", "retrieval.unknown_format"),
+        ):
+            answered = await client.post("/v1/documents/files", files={"file": (name, content)})
+            assert (answered.status_code, answered.json()["code"]) == (422, code), name
+        assert (await client.get("/v1/documents")).json()["data"] == []
+
+    @pytest.mark.parametrize("encoding", ["gbk", "utf-16", "utf-16-le", "utf-8-sig"])
+    async def test_text_is_read_in_the_encodings_that_people_have(
+        self, client: httpx.AsyncClient, encoding: str
+    ) -> None:
+        files = {"file": ("政策.txt", "退款政策\n七天内可以退款。".encode(encoding))}
+        stored = await client.post("/v1/documents/files", files=files)
+        assert (await client.get(stored.headers["location"])).json()["text"] == "退款政策\n七天内可以退款。"
 
     async def test_another_tenant_does_not_see_it(
         self, client: httpx.AsyncClient, parts: TestParts, stranger: dict[str, str]
