@@ -25,6 +25,7 @@ class CommandKind(StrEnum):
     QUIET = "quiet"
     CASES = "cases"
     THANKS = "thanks"
+    REWRITE = "rewrite"
     HELP = "help"
 
 
@@ -59,6 +60,22 @@ def read_command(text: str) -> Command | None:
     return None
 
 
+def in_chinese(text: str) -> str:
+    """Return an English request in the words that the coach reads; anything else as it is."""
+    for pattern, says in _aliases():
+        match = pattern.match(text.strip())
+        if match is not None:
+            found = {name: _CHINESE.get(said or "", said or "") for name, said in match.groupdict().items()}
+            return says.format(**found).strip()
+    return text
+
+
+@cache
+def _aliases() -> list[tuple[re.Pattern[str], str]]:
+    rows = _table()["alias"]
+    return [(re.compile(row["pattern"], re.IGNORECASE | re.DOTALL), row["says"]) for row in rows]
+
+
 def _command(kind: CommandKind, found: dict[str, str | None]) -> Command | None:
     number = _CHINESE.get(found.get("number") or "", found.get("number"))
     words = (found.get("words") or "").strip()
@@ -70,9 +87,13 @@ def _command(kind: CommandKind, found: dict[str, str | None]) -> Command | None:
 
 @cache
 def _patterns() -> list[tuple[CommandKind, re.Pattern[str]]]:
-    table: dict[str, Any] = tomllib.loads((files("bots") / "commands.toml").read_text(encoding="utf-8"))
     return [
         (CommandKind(row["kind"]), re.compile(pattern, re.IGNORECASE | re.DOTALL))
-        for row in table["command"]
+        for row in _table()["command"]
         for pattern in row["patterns"]
     ]
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads((files("bots") / "commands.toml").read_text(encoding="utf-8"))

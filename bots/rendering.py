@@ -21,6 +21,8 @@ from domain.suggestions import (
     VerifiedSentence,
 )
 
+_MOST_QUESTIONS = 3
+"""More than a rep asks in the next call; the console shows all."""
 MOST_SOURCES = 40
 """Sources written out beneath an answer: more than any answer cites, so that only a broken one is cut short."""
 
@@ -38,7 +40,8 @@ def render(envelope: Envelope, lang: str = "zh") -> Rendered:
     if envelope.abstained:
         return Rendered(text="\n\n".join([escaped(envelope.reason or ""), *_tail(envelope, lang)]))
     notes = Footnotes()
-    blocks = [*_head(envelope, lang), *_suggestions(envelope, notes, lang), _sources(notes, lang)]
+    said = [*_head(envelope, lang), *_suggestions(envelope, notes, lang)]
+    blocks = [*said, *_cautions(envelope, lang), _sources(notes, lang)]
     return Rendered(text="\n\n".join([*blocks, *_tail(envelope, lang)]), card=_card(envelope, lang))
 
 
@@ -90,10 +93,23 @@ def _suggestions(envelope: Envelope, notes: Footnotes, lang: str) -> Iterator[st
         title = f"{number} · {escaped(suggestion.tactic)}" if numbered else escaped(suggestion.tactic)
         lines = [f"**{title}**"] if envelope.kind is not SuggestionKind.ASK else []
         lines.append("".join(_with_marks(claim, notes) for claim in suggestion.claims))
-        if suggestion.compliance:
-            messages = dict.fromkeys(note.message.rstrip("。") for note in suggestion.compliance)
-            lines.append(word("compliance", lang, message="；".join(escaped(message) for message in messages)))
         yield "\n".join(lines)
+
+
+def _cautions(envelope: Envelope, lang: str) -> Iterator[str]:
+    """Yield what to mind before anything is sent, each once with the suggestions it is about."""
+    about: dict[str, list[int]] = {}
+    for number, suggestion in enumerate(envelope.suggestions, start=1):
+        for message in dict.fromkeys(note.message.rstrip("。") for note in suggestion.compliance):
+            about.setdefault(message, []).append(number)
+    if not about:
+        return
+    is_for_all = len(envelope.suggestions) == 1 or envelope.kind is not SuggestionKind.REPLY
+    lines = []
+    for message, numbers in about.items():
+        which = "" if is_for_all else word("compliance_for", lang, numbers=word("and", lang).join(map(str, numbers)))
+        lines.append(word("compliance", lang, message=escaped(message), which=which))
+    yield "\n".join(lines)
 
 
 def _with_marks(claim: Claim, notes: Footnotes) -> str:
@@ -125,7 +141,8 @@ def _origin(citation: Citation, lang: str) -> str:
 
 def _tail(envelope: Envelope, lang: str) -> Iterator[str]:
     if envelope.missing:
-        yield word("missing", lang, questions=" ".join(escaped(question) for question in envelope.missing))
+        asked = " ".join(escaped(question) for question in envelope.missing[:_MOST_QUESTIONS])
+        yield word("missing", lang, questions=asked)
     if envelope.notes:
         yield word("notes", lang, notes=" ".join(escaped(note) for note in envelope.notes))
     yield escaped(envelope.label)

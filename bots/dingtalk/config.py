@@ -32,6 +32,7 @@ class DingtalkConfig:
         event_aes_key: Its 43 characters.
         deliver_s: The longest that one delivery may take; what is left is left to the next try.
         proxy: An HTTP proxy for everything that goes out; empty: none.
+        lang: Language of what the adapter itself says.
     """
 
     client_id: str
@@ -52,6 +53,7 @@ class DingtalkConfig:
     event_token: str = field(default="", repr=False)
     event_aes_key: str = field(default="", repr=False)
     proxy: str = field(default="", repr=False)
+    lang: str = "zh"
     timeout_s: float = 10.0
     deliver_s: float = 45.0
     max_file_bytes: int = 200 * 1024 * 1024

@@ -28,6 +28,7 @@ class Delivery:
     """
 
     def __init__(self, config: DingtalkConfig, api: DingtalkApi, clock: Clock, *, hears_presses: bool) -> None:
+        self._lang = config.lang
         self._longest_s = config.deliver_s
         self._streams = bool(config.card_template_id)
         self._has_buttons = bool(self._streams and config.card_buttons_key and hears_presses)
@@ -77,7 +78,7 @@ class Delivery:
         return "card" in outgoing.notes or not outgoing.is_final or has_presses
 
     async def _by_card(self, outgoing: Outgoing, notes: dict[str, str]) -> dict[str, str]:
-        messages = messages_of(outgoing, has_buttons=self._has_buttons)
+        messages = messages_of(outgoing, has_buttons=self._has_buttons, lang=self._lang)
         try:
             await self._cards.show(outgoing, messages[0] if messages else "", notes=notes)
         except RefusedError as error:
@@ -93,5 +94,5 @@ class Delivery:
         return notes
 
     async def _by_message(self, outgoing: Outgoing, notes: dict[str, str]) -> dict[str, str]:
-        messages = messages_of(outgoing, has_buttons=False)
+        messages = messages_of(outgoing, has_buttons=False, lang=self._lang)
         return await self._sender.send(outgoing, messages, notes=notes)

@@ -72,7 +72,7 @@ class MessageSender:
         url = self._live_webhook(outgoing)
         if url:
             mention = outgoing.reply_to.get("staff_id", "") if is_first and outgoing.to.is_group else ""
-            body = bodies.webhook_message(title=title_of(outgoing), text=words, mention=mention)
+            body = bodies.webhook_message(title=title_of(outgoing, self._config.lang), text=words, mention=mention)
             try:
                 return await self._pace.run(lambda: self._api.post_webhook(url, body))
             except RefusedError as error:
@@ -82,7 +82,7 @@ class MessageSender:
         return await self._send_by_api(outgoing, words)
 
     async def _send_by_api(self, outgoing: Outgoing, words: str) -> None:
-        path, body = bodies.message(self._config, outgoing.to, title=title_of(outgoing), text=words)
+        path, body = bodies.message(self._config, outgoing.to, title=title_of(outgoing, self._config.lang), text=words)
         said = await self._pace.run(lambda: self._api.call("POST", path, body))
         if said.get("flowControlledStaffIdList"):
             raise PlatformError("bots.dingtalk_busy")

@@ -125,7 +125,7 @@ class BotSender:
             if not self._chats.try_take(outgoing.to.conversation_id, spare=_KEPT_FOR_ENDS):
                 return
             try:
-                await self._frame(stream, growing(outgoing.text), finish=False)
+                await self._frame(stream, growing(outgoing.text, self._config.lang), finish=False)
             except GoneError:
                 stream.is_closed = True
             except PlatformError as error:
@@ -264,7 +264,7 @@ class BotSender:
                 return
             stream.is_closed = True
             try:
-                await self._frame(stream, closing(stream.words, key), finish=True)
+                await self._frame(stream, closing(stream.words, key, self._config.lang), finish=True)
                 stream.shown = held(stream.words)
             except PlatformError as error:
                 log.warning("wecom.stream_not_closed", reason=error.code)

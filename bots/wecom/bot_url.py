@@ -97,13 +97,15 @@ class WecomBotUrl:
             return CallbackAnswer()
         if message.kind is InboundKind.ENTER:
             # The welcome has to be in this very answer; nothing later reaches somebody who has not asked.
-            return self._answer({"msgtype": "text", "text": {"content": text("bots.wecom_welcome")}}, request)
+            return self._answer(
+                {"msgtype": "text", "text": {"content": text("bots.wecom_welcome", self._config.lang)}}, request
+            )
         if message.kind is InboundKind.RATING:
             return CallbackAnswer(messages=(message,))
         if message.kind is InboundKind.CLICK:
             self._note_press(message.answer_id)
             return CallbackAnswer(messages=(message,), refresh=message.answer_id)
-        return replace(self._answer(_begun(message.answer_id), request), messages=(message,))
+        return replace(self._answer(_begun(message.answer_id, self._config.lang), request), messages=(message,))
 
     def refreshed(self, request: CallbackRequest, outgoing: Outgoing | None) -> CallbackAnswer:
         """Answer with the present text, a changed card after a press, or a welcome; each only if we have it."""
@@ -140,7 +142,7 @@ class WecomBotUrl:
     async def _send(self, outgoing: Outgoing, body: dict[str, Any], told: Mapping[str, str]) -> Mapping[str, str]:
         """Send one message by the response URL and by the app what it does not hold; without one it is cut."""
         words = body.get("markdown", {}).get("content", "")
-        held, *more = split(words, LIMIT) if self._further else [_fitted(words)]
+        held, *more = split(words, LIMIT) if self._further else [_fitted(words, self._config.lang)]
         notes = dict(outgoing.notes)
         if body and "responded" not in notes:
             await self._respond(outgoing, _markdown(held) if words else body, notes)
@@ -213,16 +215,18 @@ class WecomBotUrl:
 
     def _stream(self, stream_id: str, outgoing: Outgoing | None) -> dict[str, Any]:
         if outgoing is None:
-            return _stream_frame(stream_id, text("bots.wecom_lost"), finish=True)
+            return _stream_frame(stream_id, text("bots.wecom_lost", self._config.lang), finish=True)
         if "sent" in outgoing.notes or (self._is_late(outgoing) and not outgoing.is_final):
             return _stream_frame(
-                stream_id, closing("" if outgoing.is_final else outgoing.text, "bots.wecom_later"), finish=True
+                stream_id,
+                closing("" if outgoing.is_final else outgoing.text, "bots.wecom_later", self._config.lang),
+                finish=True,
             )
         card = template_card(outgoing.card) if outgoing.is_final and outgoing.card else None
         words = outgoing.text if card else _words(outgoing)
         # What the bubble does not hold goes out by the response URL, where there is one.
-        shown = split(words, LIMIT)[0] if outgoing.reply_to.get("response_url") else _fitted(words)
-        shown = shown or text("bots.wecom_thinking")
+        shown = split(words, LIMIT)[0] if outgoing.reply_to.get("response_url") else _fitted(words, self._config.lang)
+        shown = shown or text("bots.wecom_thinking", self._config.lang)
         frame = _stream_frame(stream_id, shown, finish=outgoing.is_final)
         return frame | {"msgtype": "stream_with_template_card", "template_card": card} if card else frame
 
@@ -238,8 +242,8 @@ def _stream_frame(stream_id: str, content: str, *, finish: bool) -> dict[str, An
     return {"msgtype": "stream", "stream": {"id": stream_id, "finish": finish, "content": content}}
 
 
-def _begun(answer_id: str) -> dict[str, Any]:
-    begun = _stream_frame(answer_id, text("bots.wecom_thinking"), finish=False)
+def _begun(answer_id: str, lang: str) -> dict[str, Any]:
+    begun = _stream_frame(answer_id, text("bots.wecom_thinking", lang), finish=False)
     begun["stream"]["feedback"] = {"id": answer_id}
     return begun
 
@@ -288,8 +292,8 @@ def _words(outgoing: Outgoing) -> str:
     return "\n\n".join(part for part in (outgoing.text, card) if part)
 
 
-def _fitted(words: str) -> str:
+def _fitted(words: str, lang: str) -> str:
     """Cut what one bubble does not hold, and say so: there is no second one."""
     if LIMIT.holds(words):
         return words
-    return f"{split(words, CUT)[0]}\n\n{text('bots.wecom_cut')}"
+    return f"{split(words, CUT)[0]}\n\n{text('bots.wecom_cut', lang)}"

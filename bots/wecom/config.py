@@ -61,6 +61,7 @@ class WecomBotUrlConfig:
         api_domains: Where a `response_url` may lead.
         file_domains: Where files may be downloaded from.
         local: The platform is a local one; its loopback addresses are trusted.
+        lang: Language of what the adapter itself says.
     """
 
     bot_id: str
@@ -72,6 +73,7 @@ class WecomBotUrlConfig:
     api_domains: tuple[str, ...] = API_DOMAINS
     file_domains: tuple[str, ...] = FILE_DOMAINS
     local: bool = False
+    lang: str = "zh"
     proxy: str = field(default="", repr=False)
     timeout_s: float = 10.0
     max_file_bytes: int = _FILE_BYTES
@@ -91,6 +93,7 @@ class WecomBotConfig:
         api_domains: Where a `response_url` may lead; loopback too when `ws_url` is there.
         file_domains: Where files may be downloaded from; loopback too when `ws_url` is there.
         refresh_s: The least time between two refreshes of one answer.
+        lang: Language of what the adapter itself says.
     """
 
     bot_id: str
@@ -101,6 +104,7 @@ class WecomBotConfig:
     file_domains: tuple[str, ...] = FILE_DOMAINS
     proxy: str = field(default="", repr=False)
     refresh_s: float = 1.0
+    lang: str = "zh"
     timeout_s: float = 10.0
     max_file_bytes: int = _FILE_BYTES
 

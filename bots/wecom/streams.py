@@ -84,9 +84,9 @@ class Stream:
             self.watch.cancel()
 
 
-def growing(words: str) -> str:
+def growing(words: str, lang: str = "zh") -> str:
     """Return what a bubble shows of an unfinished text."""
-    return held(words) or text("bots.wecom_thinking")
+    return held(words) or text("bots.wecom_thinking", lang)
 
 
 def held(words: str) -> str:
@@ -94,10 +94,10 @@ def held(words: str) -> str:
     return split(words, _ROOM_FOR_WORDS)[0]
 
 
-def closing(words: str, key: str) -> str:
+def closing(words: str, key: str, lang: str = "zh") -> str:
     """Return the end of a bubble whose answer is not finished."""
     shown = held(words)
-    return f"{shown}\n\n{text(key)}" if shown.strip() else text(key)
+    return f"{shown}\n\n{text(key, lang)}" if shown.strip() else text(key, lang)
 
 
 def missing_part(words: str, notes: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.commands import Command, CommandKind, read_command
+from bots.commands import Command, CommandKind, in_chinese, read_command
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,49 @@ def test_short_words_are_commands(text: str, command: Command) -> None:
     ],
 )
 def test_everything_else_is_for_the_coach(text: str) -> None:
+    assert read_command(text) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("brief", "简报"),
+        ("Deal brief.", "简报"),
+        ("江州医院 brief", "江州医院 简报"),
+        ("why", "为什么"),
+        ("Why 2?", "为什么 2"),
+        ("reply: it is too expensive", "回复：it is too expensive"),
+        ("为什么第二条", "为什么 2"),
+        ("为啥2", "为什么 2"),
+        ("briefly, what now", "briefly, what now"),
+        ("why is it so expensive", "why is it so expensive"),
+        ("客户说太贵", "客户说太贵"),
+    ],
+)
+def test_english_requests_reach_the_coach_in_its_words(said: str, meant: str) -> None:
+    assert in_chinese(said) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "number"),
+    [
+        ("第一条不错，就用它", CommandKind.ACCEPT, 1),
+        ("第2条可以", CommandKind.ACCEPT, 2),
+        ("不太合适", CommandKind.REJECT, None),
+        ("在吗", CommandKind.HELP, None),
+        ("谢啦", CommandKind.THANKS, None),
+        ("上面第二条再短点", CommandKind.REWRITE, None),
+        ("换个说法", CommandKind.REWRITE, None),
+        ("再来一条", CommandKind.REWRITE, None),
+    ],
+)
+def test_what_reps_really_type_is_understood(text: str, kind: CommandKind, number: int | None) -> None:
+    command = read_command(text)
+    assert command is not None and (command.kind, command.number) == (kind, number)
+
+
+@pytest.mark.parametrize(
+    "text", ["客户说换个方案再谈", "第一条产线多久能上线", "再便宜点", "来一个医院的案例", "合同短一点行不行"]
+)
+def test_questions_are_no_commands(text: str) -> None:
     assert read_command(text) is None

@@ -85,6 +85,14 @@ def test_notes_stand_beneath_their_suggestion_once_each() -> None:
     assert render(envelope(said)).text.count("⚠️ 先走审批") == 1
 
 
+def test_a_note_on_several_replies_stands_once_and_says_on_which() -> None:
+    note = ComplianceNote(rule="r", severity=Severity.NOTE, message="先走审批。", start=0, end=2)
+    one, two = suggestion(("停机降了四成。", [FORTY])), suggestion(("十三天接完。", [FORTY]))
+    three = replace(one, compliance=(note,))
+    text = render(envelope(three, two, replace(two, compliance=(note,)), kind=SuggestionKind.REPLY)).text
+    assert text.count("先走审批") == 1 and "⚠️ 先走审批（第 1、3 条）" in text
+
+
 def test_an_abstention_has_its_reason_the_label_and_no_buttons() -> None:
     rendered = render(envelope())
     assert rendered.text == f"没有依据。\n\n{AI_LABEL}" and rendered.card is None

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.chat import CoachChat
-from bots.commands import FEEDBACK, Command, CommandKind, read_command
+from bots.commands import FEEDBACK, Command, CommandKind, in_chinese, read_command
 from bots.inbound import InboundKind, InboundMessage
 from bots.outgoing import State
 from bots.platform import Platform
@@ -157,7 +157,8 @@ class ChatAnswerer:
                 await work.chat_answers.write(message.answer_id, text=text, state=State.WRITING.value)
             self._bell.ring()
 
-        return await self._talker.answer(visitor, message, show=show)
+        asked = replace(message, text=in_chinese(message.text))
+        return await self._talker.answer(visitor, asked, show=show)
 
     async def _command(self, visitor: Visitor, command: Command, message: InboundMessage) -> Said | None:
         """Do what a command asks for; None for those that the coach answers."""
@@ -174,6 +175,8 @@ class ChatAnswerer:
                     return await todos(work, visitor, today=self._store.clock().date(), lang=self._lang)
             case CommandKind.CASES:
                 return await self._cases.find(visitor, command.words)
+            case CommandKind.REWRITE:
+                return self._line("rewrite")
             case CommandKind.THANKS:
                 return self._line("thanks")
             case CommandKind.FORGET:

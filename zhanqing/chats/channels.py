@@ -38,14 +38,18 @@ class Channels:
     broken: list[BrokenChannel]
 
 
-def make_platforms(chosen: BotsSettings, clock: Clock | None = None) -> Channels:
+def make_platforms(chosen: BotsSettings, clock: Clock | None = None, *, lang: str = "zh") -> Channels:
     """Return a platform for each channel that is set up, and what is wrong with the others."""
     clock = clock or SystemClock()
     makers: list[tuple[str, str, Callable[[], Platform]]] = [
-        ("wecom_bot", chosen.wecom_bot.bot_id, lambda: _wecom_bot(chosen.wecom_bot, chosen, clock)),
-        ("wecom_bot_url", chosen.wecom_bot_url.bot_id, lambda: _wecom_bot_url(chosen.wecom_bot_url, chosen, clock)),
+        ("wecom_bot", chosen.wecom_bot.bot_id, lambda: _wecom_bot(chosen.wecom_bot, chosen, clock, lang)),
+        (
+            "wecom_bot_url",
+            chosen.wecom_bot_url.bot_id,
+            lambda: _wecom_bot_url(chosen.wecom_bot_url, chosen, clock, lang),
+        ),
         ("wecom_app", chosen.wecom_app.corp_id, lambda: _wecom_app(chosen.wecom_app, chosen, clock)),
-        ("dingtalk", chosen.dingtalk.client_id, lambda: _dingtalk(chosen.dingtalk, chosen, clock)),
+        ("dingtalk", chosen.dingtalk.client_id, lambda: _dingtalk(chosen.dingtalk, chosen, clock, lang)),
     ]
     made = Channels(platforms=[], broken=[])
     for channel, is_on, make in makers:
@@ -64,7 +68,7 @@ def callback_url(chosen: BotsSettings, channel: str) -> str:
     return f"{chosen.public_url.rstrip('/')}/bots/{channel}" if chosen.public_url else ""
 
 
-def _wecom_bot(own: WecomBotSettings, chosen: BotsSettings, clock: Clock) -> Platform:
+def _wecom_bot(own: WecomBotSettings, chosen: BotsSettings, clock: Clock, lang: str) -> Platform:
     from bots.wecom.bot import WecomBot
     from bots.wecom.config import WecomBotConfig
 
@@ -73,12 +77,13 @@ def _wecom_bot(own: WecomBotSettings, chosen: BotsSettings, clock: Clock) -> Pla
         secret=own.secret.get_secret_value(),
         bot_name=own.name,
         ws_url=own.ws_url,
+        lang=lang,
         proxy=chosen.proxy,
     )
     return WecomBot(config, clock)
 
 
-def _wecom_bot_url(own: WecomBotUrlSettings, chosen: BotsSettings, clock: Clock) -> Platform:
+def _wecom_bot_url(own: WecomBotUrlSettings, chosen: BotsSettings, clock: Clock, lang: str) -> Platform:
     from bots.wecom.bot_url import WecomBotUrl
     from bots.wecom.config import WecomBotUrlConfig
 
@@ -88,6 +93,7 @@ def _wecom_bot_url(own: WecomBotUrlSettings, chosen: BotsSettings, clock: Clock)
         aes_key=own.aes_key.get_secret_value(),
         bot_name=own.name,
         callback_url=callback_url(chosen, "wecom_bot_url"),
+        lang=lang,
         proxy=chosen.proxy,
     )
     further = None
@@ -115,7 +121,7 @@ def _wecom_app(own: WecomAppSettings, chosen: BotsSettings, clock: Clock) -> Pla
     return WecomApp(config, clock)
 
 
-def _dingtalk(own: DingtalkSettings, chosen: BotsSettings, clock: Clock) -> Platform:
+def _dingtalk(own: DingtalkSettings, chosen: BotsSettings, clock: Clock, lang: str) -> Platform:
     from bots.dingtalk.callback import DingtalkCallback
     from bots.dingtalk.config import DingtalkConfig
     from bots.dingtalk.stream import DingtalkStream
@@ -131,6 +137,7 @@ def _dingtalk(own: DingtalkSettings, chosen: BotsSettings, clock: Clock) -> Plat
         callback_url=callback_url(chosen, "dingtalk_http") if own.mode == "http" else "",
         api_base=own.api_base,
         oapi_base=own.oapi_base,
+        lang=lang,
         proxy=chosen.proxy,
     )
     return DingtalkStream(config, clock) if own.mode == "stream" else DingtalkCallback(config, clock)

@@ -52,7 +52,9 @@ class ChatDesk:
     def __init__(self, parts: Parts, platforms: Sequence[Platform] | None = None) -> None:
         self._parts = parts
         self._tenant = parts.settings.bots.tenant
-        self.platforms = list(platforms) if platforms is not None else make_platforms(parts.settings.bots).platforms
+        self.platforms = (
+            list(platforms) if platforms is not None else make_platforms(parts.settings.bots, lang=parts.lang).platforms
+        )
         self._bell = Bell()
         self._intake = Intake(parts.store, self._tenant)
         self._threads = ChatThreads(lambda: parts.coach, home=parts.home, database_url=str(parts.settings.database_url))

@@ -45,8 +45,9 @@ class CaseFinder:
     def _line(self, hit: CaseHit, title: Source | None) -> str:
         passage = hit.best.passage
         lesson = chat_line("cases_lesson", self._lang) if hit.outcome is Outcome.LOST else ""
+        said = "cases_title" if title and passage.text == title.text else "cases_line"
         return chat_line(
-            "cases_line",
+            said,
             self._lang,
             id=hit.case_id,
             title=escaped(title.text if title else hit.case_id),

@@ -31,7 +31,7 @@ def check(lang: Lang = None) -> None:
     from zhanqing.chats.trials import SecretTrial
 
     parts = build(lang=lang)
-    channels = make_platforms(parts.settings.bots)
+    channels = make_platforms(parts.settings.bots, lang=parts.lang)
     platforms = channels.platforms
     if not platforms and not channels.broken:
         raise InputError("zhanqing.no_channel")
