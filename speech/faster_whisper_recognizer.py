@@ -22,9 +22,10 @@ from domain.errors import MissingError, ModelError
 from speech.audio import RATE, Samples
 from speech.heap import give_back_memory
 from speech.recognizer import HeardWord, Hypothesis
+from speech.rescoring import is_narrow, likeliest
 
 _FILES = ("model.bin", "config.json", "tokenizer.json")
-_BEAM = 5
+_BEAM, _NARROW_BEAM = 5, 10
 _SURE_OF_OTHER_LANGUAGE = 0.8
 _SAMPLES_PER_FRAME = 160
 _LONG_S = 5.0
@@ -32,6 +33,7 @@ _FEWEST_PER_S = 1.5  # Mandarin runs at 3 to 6 characters a second
 _UNSURE = -0.5
 _LOOP = re.compile(r"(.{1,10}?)\1{5,}")
 _MOST_COMPRESSION = 2.4
+_NAME_MARKS = re.compile("[、。]")
 Encoded = npt.NDArray[np.floating[Any]]
 
 
@@ -140,7 +142,8 @@ def _decode(model: Any, encoded: Encoded, windows: Sequence[Samples], language: 
 
     tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
     lengths_s = [len(window) / RATE for window in windows]
-    decoded = _generate(model, tokenizer, encoded, prompt, with_times=False)
+    is_unclear = language == "zh" and all(map(is_narrow, windows))
+    decoded = _generate(model, tokenizer, encoded, prompt, with_times=False, is_unclear=is_unclear)
     doubtful = [index for index, one in enumerate(decoded) if _is_doubtful(one, lengths_s[index])]
     if doubtful:
         second = _generate(model, tokenizer, encoded[doubtful], "", with_times=True)
@@ -169,38 +172,44 @@ class _Decoded:
     no_speech_probability: float
 
 
-def _generate(model: Any, tokenizer: Any, encoded: Encoded, prompt: str, *, with_times: bool) -> list[_Decoded]:
+def _generate(
+    model: Any, tokenizer: Any, encoded: Encoded, prompt: str, *, with_times: bool, is_unclear: bool = False
+) -> list[_Decoded]:
     """Beam search over encoded windows.
 
     Args:
         with_times: Whether time tokens are decoded too: a little worse on clear speech, but Whisper then
             does not skip what it finds hard.
+        is_unclear: Whether more hypotheses are made, and the one kept whose words are the likeliest.
     """
     from faster_whisper.transcribe import get_suppressed_tokens
 
     hint = tokenizer.encode(" " + prompt.strip()) if prompt.strip() else []
+    beam = _NARROW_BEAM if is_unclear else _BEAM
     results = model.model.generate(
         _view(encoded),
         [model.get_prompt(tokenizer, hint, without_timestamps=not with_times)] * len(encoded),
-        beam_size=_BEAM,
+        beam_size=beam,
+        num_hypotheses=beam if is_unclear else 1,
         max_length=model.max_length,
         suppress_tokens=list(get_suppressed_tokens(tokenizer, [-1])),
         return_scores=True,
         return_no_speech_prob=True,
     )
-    decoded = []
-    for result in results:
-        tokens = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
-        length = len(result.sequences_ids[0])
-        decoded.append(
-            _Decoded(
-                tokens=tokens,
-                text=tokenizer.decode(tokens),
-                average_log_probability=result.scores[0] * length / (length + 1),
-                no_speech_probability=result.no_speech_prob,
-            )
-        )
-    return decoded
+    return [_decoded(result, tokenizer, names=_NAME_MARKS.split(prompt)) for result in results]
+
+
+def _decoded(result: Any, tokenizer: Any, *, names: Sequence[str]) -> _Decoded:
+    """The first hypothesis of a window, or of several the likeliest."""
+    texts = [tokenizer.decode([token for token in ids if token < tokenizer.eot]) for ids in result.sequences_ids]
+    index = likeliest(list(zip(texts, result.scores, strict=True)), names=names) if len(texts) > 1 else 0
+    ids = result.sequences_ids[index]
+    return _Decoded(
+        tokens=[token for token in ids if token < tokenizer.eot],
+        text=texts[index],
+        average_log_probability=result.scores[index] * len(ids) / (len(ids) + 1),
+        no_speech_probability=result.no_speech_prob,
+    )
 
 
 def _is_doubtful(decoded: _Decoded, length_s: float) -> bool:
