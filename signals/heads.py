@@ -59,6 +59,11 @@ class Features:
     context: Grams
     need: NDArray[np.float32]
 
+    @property
+    def own(self) -> NDArray[np.float32]:
+        """The turns' own vectors, float32 (n, d)."""
+        return self.dense[:, : self.dense.shape[1] // 2]
+
 
 def featurize(utterances: Sequence[Utterance], encode: Encode) -> Features:
     """Compute the features of utterances; each distinct text is encoded once."""

@@ -57,7 +57,7 @@ class IntentDetector:
                 turn,
                 kind=SignalKind.INTENT,
                 label=LABELS[place],
-                score=round(float(scores[place]), 4),
+                score=round(self.head.sureness(float(scores[place])), 4),
                 start=span.start,
                 end=span.end,
             )

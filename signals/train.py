@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,9 @@ TAXONOMY = "2026.11"
 """Version of the label sets."""
 FOLDS = 5
 _DENSE_STRENGTH, _SPARSE_STRENGTH = 30.0, 4.0
+_RIGHT_WEIGHT = 2.0
+"""What a row that has the label weighs beside one that has not."""
+_DESCENT_STEPS = 80
 _FEWEST_TEXTS = 2
 """An n-gram seen in fewer texts than this carries no weight."""
 
@@ -29,7 +31,7 @@ def fit_halves(features: Features, targets: NDArray[np.bool_]) -> HalfWeights:
     """
     size = np.sqrt(features.dense.shape[1])
     mean, spread = features.dense.mean(axis=0), (features.dense.std(axis=0) + 1e-4) * size
-    dense, dense_bias = _logistic((features.dense - mean) / spread, targets, _DENSE_STRENGTH)
+    dense, dense_bias = fit_together((features.dense - mean) / spread, targets, _DENSE_STRENGTH)
     dense = dense / spread[:, None]
     buckets, rarity = _vocabulary(features)
     sparse, sparse_bias = _logistic(_word_matrix(features, buckets, rarity), targets, _SPARSE_STRENGTH)
@@ -43,10 +45,9 @@ def fit_halves(features: Features, targets: NDArray[np.bool_]) -> HalfWeights:
     )
 
 
-def out_of_fold(features: Features, targets: NDArray[np.bool_], families: Sequence[str]) -> NDArray[np.float32]:
-    """Return both halves' logits, float32 (n, 2, L), each row by halves that never saw its family."""
+def out_of_fold(features: Features, targets: NDArray[np.bool_], folds: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return both halves' logits, float32 (n, 2, L), each row by halves that never saw its fold, int64 (n,)."""
     logits = np.zeros((len(targets), 2, targets.shape[1]), np.float32)
-    folds = np.array([fold_of(family) for family in families])
     for fold in range(FOLDS):
         out = folds == fold
         halves = Halves(fit_halves(_take(features, ~out), targets[~out]))
@@ -65,11 +66,38 @@ def _logistic(matrix: Any, targets: NDArray[np.bool_], strength: float) -> tuple
 
     columns, offsets = [], []
     for column in targets.T:
-        model = LogisticRegression(C=strength, solver="liblinear", class_weight={True: 2.0, False: 1.0}, random_state=0)
+        model = LogisticRegression(
+            C=strength, solver="liblinear", class_weight={True: _RIGHT_WEIGHT, False: 1.0}, random_state=0
+        )
         model.fit(matrix, column)
         columns.append(model.coef_[0])
         offsets.append(model.intercept_[0])
     return np.stack(columns, axis=1), np.array(offsets)
+
+
+def fit_together(
+    matrix: NDArray[np.float32], targets: NDArray[np.bool_], strength: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Fit the regressions of `_logistic` on a dense matrix (n, d), all labels in one descent: a tenth of the time."""
+    from scipy.optimize import minimize
+
+    shape = (matrix.shape[1] + 1, targets.shape[1])
+    matrix = np.ascontiguousarray(matrix, np.float32)
+    signs = np.where(targets, 1.0, -1.0).astype(np.float32)
+    costs = np.where(targets, _RIGHT_WEIGHT, 1.0).astype(np.float32) * np.float32(strength)
+
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights = flat.reshape(shape).astype(np.float32)
+        margins = (matrix @ weights[:-1] + weights[-1]) * signs  # (n, L)
+        pull = -(costs * signs) / (1.0 + np.exp(np.clip(margins, -60.0, 60.0)))
+        total = float((costs * np.logaddexp(0.0, -margins)).sum(dtype=np.float64))
+        slope = np.vstack([matrix.T @ pull + weights[:-1], pull.sum(axis=0)[None]])
+        return total + 0.5 * float((weights[:-1] ** 2).sum(dtype=np.float64)), slope.ravel().astype(np.float64)
+
+    options = {"maxiter": _DESCENT_STEPS, "ftol": 1e-7}
+    found = minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options=options)
+    weights = found.x.reshape(shape)
+    return weights[:-1], weights[-1]
 
 
 def _vocabulary(features: Features) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -76,7 +76,9 @@ def test_a_denied_topic_is_not_that_topic(encoder: Encoder, text: str, wanted: I
 def test_a_short_answer_is_read_with_the_question_before_it(encoder: Encoder) -> None:
     asked = heard(encoder, "r:您这边什么时候要上线", "c:八月份")
     assert [(one.turn_id, one.label) for one in asked] == [("t2", Intent.DELIVERY)]
-    assert labels(heard(encoder, "c:八月份")) != {Intent.DELIVERY}
+    assert labels(heard(encoder, "r:您公司是什么时候成立的", "c:八月份")) == {Intent.OTHER}
+    (alone,) = heard(encoder, "c:八月份")
+    assert asked[0].score > alone.score
 
 
 @pytest.mark.model
@@ -172,3 +174,10 @@ def test_an_answer_needs_a_question_of_the_other_side() -> None:
     assert answers(Utterance("八月份下个月", before=asked)) == {Intent.DELIVERY}
     assert answers(Utterance("八月份下个月", before=(Said("customer", "您希望什么时候上线"),))) == frozenset()
     assert answers(Utterance("八月份下个月")) == frozenset()
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_higher_score_is_never_less_sure_and_stays_a_probability(one: float, other: float) -> None:
+    head = load_intent_head()
+    low, high = head.sureness(min(one, other)), head.sureness(max(one, other))
+    assert 0.0 <= low <= high <= 1.0
