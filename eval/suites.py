@@ -26,6 +26,7 @@ SUITES: dict[str, str] = {
     "breaks": "eval.breaks",
     "retrieval": "eval.retrieval",
     "grounding": "eval.grounding",
+    "drafts": "eval.drafts",
     "ask": "eval.ask",
     "faithfulness": "eval.faithfulness",
     "replies": "eval.replies",
