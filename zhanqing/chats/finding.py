@@ -43,14 +43,15 @@ class CaseFinder:
         return Said(text="\n\n".join([chat_line("cases_head", self._lang), *lines, AI_LABEL]))
 
     def _line(self, hit: CaseHit, title: Source | None) -> str:
-        passage = hit.best.passage
+        name = title.text if title else hit.case_id
+        # Beneath its own title a case says something more, where it was found by more than that.
+        passage = next((one.passage for one in hit.passages if one.passage.text != name), hit.best.passage)
         lesson = chat_line("cases_lesson", self._lang) if hit.outcome is Outcome.LOST else ""
-        said = "cases_title" if title and passage.text == title.text else "cases_line"
         return chat_line(
-            said,
+            "cases_line",
             self._lang,
             id=hit.case_id,
-            title=escaped(title.text if title else hit.case_id),
+            title=escaped(name),
             outcome=hit.outcome.chinese if self._lang == "zh" else hit.outcome.value,
             lesson=lesson,
             quote=escaped(passage.text),
