@@ -25,7 +25,7 @@ from speech.recognizer import HeardWord, Hypothesis
 from speech.rescoring import is_narrow, likeliest
 
 _FILES = ("model.bin", "config.json", "tokenizer.json")
-_BEAM, _NARROW_BEAM = 5, 10
+_BEAM = 5
 _SURE_OF_OTHER_LANGUAGE = 0.8
 _SAMPLES_PER_FRAME = 160
 _LONG_S = 5.0
@@ -180,17 +180,16 @@ def _generate(
     Args:
         with_times: Whether time tokens are decoded too: a little worse on clear speech, but Whisper then
             does not skip what it finds hard.
-        is_unclear: Whether more hypotheses are made, and the one kept whose words are the likeliest.
+        is_unclear: Whether the beam's other hypotheses are looked at too, and the one of the likeliest words kept.
     """
     from faster_whisper.transcribe import get_suppressed_tokens
 
     hint = tokenizer.encode(" " + prompt.strip()) if prompt.strip() else []
-    beam = _NARROW_BEAM if is_unclear else _BEAM
     results = model.model.generate(
         _view(encoded),
         [model.get_prompt(tokenizer, hint, without_timestamps=not with_times)] * len(encoded),
-        beam_size=beam,
-        num_hypotheses=beam if is_unclear else 1,
+        beam_size=_BEAM,
+        num_hypotheses=_BEAM if is_unclear else 1,
         max_length=model.max_length,
         suppress_tokens=list(get_suppressed_tokens(tokenizer, [-1])),
         return_scores=True,

@@ -20,7 +20,7 @@ WEIGHT = 0.15
 `docs/adr/0021-telephone-speech.md`, where 0.07 to 0.4 serve equally)."""
 
 _NAME = -9.0
-_LEAST_LENGTH = 0.9
+_LEAST_LENGTH, _MOST_LENGTH = 0.9, 1.1
 _ABOVE_HZ, _QUIET_DB = 4200, -40.0
 _OTHER = re.compile(r"[^\u4e00-\u9fff]+")
 
@@ -44,10 +44,10 @@ def likeliest(hypotheses: Sequence[tuple[str, float]], *, names: Sequence[str] =
         hypotheses: Text and the recogniser's mean log-probability, best first; at least one.
         names: What may be said besides common words.
     """
-    least = _LEAST_LENGTH * len(_characters(hypotheses[0][0]))  # a text that leaves words out is no reading of the same
+    length = len(_characters(hypotheses[0][0]))  # what leaves words out, or says some twice, is no reading of the same
     worth = [
-        score + WEIGHT * _commonness(text, names) if len(_characters(text)) >= least else -np.inf
-        for text, score in hypotheses
+        score + WEIGHT * _commonness(text, names) if index == 0 or _is_alike(text, length) else -np.inf
+        for index, (text, score) in enumerate(hypotheses)
     ]
     return int(np.argmax(worth))
 
@@ -61,6 +61,10 @@ def _commonness(text: str, names: Sequence[str]) -> float:
         read = read.replace(name, " ")
     total += sum(log_probability(part) for part in _OTHER.split(read) if part)
     return total / max(1, length)
+
+
+def _is_alike(text: str, length: int) -> bool:
+    return _LEAST_LENGTH * length <= len(_characters(text)) <= _MOST_LENGTH * length
 
 
 def _characters(text: str) -> str:

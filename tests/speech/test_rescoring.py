@@ -22,6 +22,10 @@ def test_a_hypothesis_that_leaves_words_out_is_not_kept_however_common_it_is() -
     assert likeliest([("行业正策环境持续走好", -0.30), ("好", -0.30)]) == 0
 
 
+def test_a_hypothesis_that_repeats_itself_is_not_kept_however_sure_it_is() -> None:
+    assert likeliest([("行业正策环境持续走好", -0.30), ("行业政策环境持续走好" * 4, -0.05)]) == 0
+
+
 def test_a_name_that_may_be_said_counts_as_a_word() -> None:
     heard = [("我们用的是擎铭软件", -0.30), ("我们用的是清明软件", -0.31)]
 
