@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TypedDict, Unpack
 
+from agent.concerns import Concerns
 from agent.engines import Engine, ExtractiveEngine
 from agent.explaining import explained
 from agent.graph import build_graph
@@ -67,6 +68,7 @@ class Coach:
                 engine=engine or composer,
                 fallback=None if engine is None or isinstance(engine, ExtractiveEngine) else composer,
                 detector=detector,
+                concerns=Concerns(detector),
             )
         )
 

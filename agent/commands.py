@@ -43,7 +43,7 @@ def read_step(text: str, *, last_subject: str = "") -> Step:
     Args:
         last_subject: What the last question was about; 那合同额呢 is asked of it.
     """
-    line = text.strip()
+    line = _typed_out(text.strip())
     for row in _table()["command"]:
         for pattern in row["patterns"]:
             match = re.match(pattern, line, re.IGNORECASE)
@@ -55,6 +55,13 @@ def read_step(text: str, *, last_subject: str = "") -> Step:
             if match is not None and not read_question(line).subject:
                 return Step(kind=StepKind.ASK, text=f"{last_subject}的{match['words']}是多少？")
     return Step(kind=StepKind.ASK, text=line)
+
+
+def _typed_out(line: str) -> str:
+    """Write question words in characters that were left in letters, as zenme."""
+    for letters, word in _table()["typed"].items():
+        line = re.sub(rf"(?<![a-z]){letters}(?![a-z])", word, line, flags=re.IGNORECASE)
+    return line
 
 
 def subject_of(text: str) -> str:

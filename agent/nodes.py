@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from agent.concerns import Concerns, in_other_words
 from agent.engines import Engine
 from agent.moments import LostMoment, lost_moments
 from agent.screening import refusal, without_orders
-from agent.shelf import Shelves
+from agent.shelf import Shelf, Shelves
 from agent.support import SupportScorer
 from agent.tasks import Request, Talk, Task, asked_turn, trace_of
 from domain.accounts import Account, Deal
 from domain.cases import CaseHit
 from domain.conversation import CUSTOMER, Transcript, Turn
-from domain.signals import Signal
+from domain.signals import Signal, SignalKind
 from domain.sources import Source, SourceStatus, account_source_id, deal_source_id, turn_source_id
 from domain.suggestions import AbstentionReason, Retrieved, SuggestionKind
 from retrieval.results import Search
@@ -33,6 +34,7 @@ class Parts:
 
     Attributes:
         detector: Finds intents, emotions, competitors; without one a task has no signals.
+        concerns: Reads what the customers of cases wanted.
         engine: Drafts.
         fallback: Drafts where nothing that the engine wrote passes the gate; None where the engine is the composer.
     """
@@ -44,6 +46,7 @@ class Parts:
     engine: Engine
     fallback: Engine | None = None
     detector: SignalDetector | None = None
+    concerns: Concerns = field(default_factory=lambda: Concerns(None))
 
 
 def understand(request: Request) -> tuple[Request, AbstentionReason | None]:
@@ -67,8 +70,9 @@ async def gather(request: Request, parts: Parts) -> Task:
     transcripts = _with_words_as_turn(request)
     shelf = await parts.shelves.of(request.tenant)
     query = _query(request)
-    hits, trace = await _found(request, parts, query)
     signals = await asyncio.to_thread(_signals, request, transcripts, parts.detector)
+    hits, trace = await _found(request, parts, query, _other_words(request, transcripts, signals))
+    concerns = await asyncio.to_thread(_concerns, request, hits, shelf, parts.concerns)
     talks = [
         Talk(transcript=transcript, signals=found, sources=_turns(transcript, stored))
         for transcript, found in zip(transcripts, signals, strict=True)
@@ -81,6 +85,7 @@ async def gather(request: Request, parts: Parts) -> Task:
         shelf=shelf,
         hits=hits,
         trace=(*trace, *moment_traces),
+        concerns=concerns,
         moments=moments,
         moment_hits={turn_id: result.hits for turn_id, result in found_for.items()},
         talks=tuple(talks),
@@ -95,11 +100,13 @@ def _moments(talks: Sequence[Talk]) -> tuple[LostMoment, ...]:
     return tuple(moment for talk in talks[:1] for moment in lost_moments(talk.transcript, talk.signals))
 
 
-async def _found(request: Request, parts: Parts, query: str) -> tuple[tuple[CaseHit, ...], tuple[Retrieved, ...]]:
-    """Search for the words; for a deal also with its industry and product, the two rankings fused by rank."""
+async def _found(
+    request: Request, parts: Parts, query: str, other_words: str
+) -> tuple[tuple[CaseHit, ...], tuple[Retrieved, ...]]:
+    """Search for the words, with a deal's industry and product, and for a reply in other words; fused by rank."""
     deal = request.deal or request.account
     context = f"{deal.industry} {deal.product}".strip() if deal and request.kind is not SuggestionKind.ASK else ""
-    queries = [one for one in (query, f"{query} {context}" if context and query else "") if one]
+    queries = [one for one in (query, f"{query} {context}" if context and query else "", other_words) if one]
     results = [await parts.search.search(request.tenant, one, top_k=TOP_K) for one in queries]
     trace = tuple(line for one, result in zip(queries, results, strict=True) for line in trace_of(one, result.hits))
     return _fused([result.hits for result in results]), trace
@@ -163,6 +170,15 @@ def _with_words_as_turn(request: Request) -> tuple[Transcript, ...]:
     return (*talks[:-1], replace(talks[-1], turns=(*talks[-1].turns, added)))
 
 
+def _other_words(request: Request, transcripts: Sequence[Transcript], signals: Sequence[Sequence[Signal]]) -> str:
+    """What other customers say who want what these words want."""
+    if request.kind is not SuggestionKind.REPLY or not transcripts:
+        return ""
+    meant = asked_turn(transcripts[-1], request.text)
+    found = [one for one in signals[-1] if meant is not None and one.turn_id == meant.id]
+    return in_other_words(one.label for one in found if one.kind is SignalKind.INTENT)
+
+
 def _turns(transcript: Transcript, sources: Sequence[Source]) -> tuple[Source, ...]:
     by_id = {source.source_id: source for source in sources}
     ids = [turn_source_id(transcript.id, turn.id) for turn in transcript.turns]
@@ -177,6 +193,15 @@ def _signals(
     if detector is None:
         return [() for _ in transcripts]
     return [detector.detect(transcript, lexicon=request.lexicon) for transcript in transcripts]
+
+
+def _concerns(
+    request: Request, hits: Sequence[CaseHit], shelf: Shelf, concerns: Concerns
+) -> Mapping[str, frozenset[str]]:
+    """What the customers of the cases that a reply may draw on wanted."""
+    if request.kind is not SuggestionKind.REPLY:
+        return {}
+    return concerns.of(case for hit in hits if (case := shelf.cases.get(hit.case_id)) is not None)
 
 
 def _query(request: Request) -> str:

@@ -10,9 +10,18 @@ import numpy as np
 
 from agent.compliance import REWRITTEN, topics_raised
 from agent.drafts import Draft, DraftSentence, DraftSuggestion, nothing
-from agent.shelf import content_words
+from agent.shelf import CaseFile, content_words
 from agent.tactics import EVIDENCE_TACTIC, NEXT_STEP_TACTIC, QUESTION_TACTIC, moves_of
-from agent.talk import Line, approach_line, document_lines, effect_lines, opening_for, question_for, talk_lines
+from agent.talk import (
+    Line,
+    approach_line,
+    document_lines,
+    effect_lines,
+    opening_for,
+    question_for,
+    talk_lines,
+    wants_no_evidence,
+)
 from agent.tasks import Task
 from agent.vectors import Vectors
 from domain.cases import CaseHit, Outcome
@@ -23,13 +32,17 @@ from domain.suggestions import AbstentionReason
 MOST_REPLIES = 3
 MOST_CHARACTERS = 120
 _CASES_READ = 8
+_CLOSEST = 2
 _DOCUMENTS_READ = 40
 _SAME_FACET = {"industry": 0.20, "product": 0.15, "stage": 0.05, "customer_size": 0.05}
 _CASE, _MEANING, _TACTIC = 0.5, 0.6, 0.25
 _NEW_CASE_BONUS = 0.08
-_LEAST_NEAR, _LEAST_UNFIT, _LEAST_FAR, _LEAST_FAR_EVIDENCE = 0.65, 0.85, 0.7, 0.8
-"""Score from which a line is worth saying: of a similar customer, and to the point or not; of another trade."""
+_LEAST_NEAR, _LEAST_UNFIT = 0.65, 0.85
+"""Score from which a line of a similar customer is worth saying, to the point or not."""
+_LEAST_FAR, _LEAST_FAR_APART, _LEAST_FAR_EVIDENCE = 0.6, 0.8, 0.7
+"""The same of another trade: with a concern in common, without one, and for what was brought about there."""
 _THIN_EVIDENCE = 0.15
+_SAME_CONCERN, _HOW_IT_WAS_MET = 0.2, 0.15
 _FOREIGN_WORD, _MOST_FOREIGN = 0.06, 0.3
 _MOST_LINES = 3
 _EMPATHY_TACTIC, _ANY_TACTIC = "先认同再拆解", "方案说明"
@@ -57,12 +70,12 @@ def draft_replies(task: Task, vectors: Vectors | None) -> Draft:
         return nothing(AbstentionReason.AMBIGUOUS)
     intents = [intent.value for intent in task.intents]
     candidates = candidates_for(task, vectors, intents)
-    if not candidates:
-        return nothing(AbstentionReason.NO_EVIDENCE, missing=("facts",))
     chosen = choose(candidates)
-    if len(chosen) < MOST_REPLIES:
+    if candidates and len(chosen) < MOST_REPLIES:
         more = candidates_for(task, vectors, intents, is_strict=False)
-        chosen = choose([one for one in more if one.line.is_evidence or one in candidates])
+        chosen = choose([one for one in more if _may_fill(one.line, task) or one in candidates])
+    if not chosen:
+        return nothing(AbstentionReason.NO_EVIDENCE, missing=("facts",))
     topics = topics_raised(text, intents, rivals=_rivals(task))
     replies: list[DraftSuggestion] = []
     free = _not_cores(candidates, chosen)
@@ -93,7 +106,7 @@ def candidates_for(
             asked = 1.0 if "案例索取" in intents else 0.4
             moves = [(name, asked) for name in _EVIDENCE_MOVES]
         score = _CASE * case_scores.get(line.origin, 0.0) + _MEANING * meaning + _TACTIC * moves[0][1]
-        score -= _foreign_words(line, task) + _thin(line, intents)
+        score += _to_the_point(line, task) - _foreign_words(line, task) - _thin(line, intents)
         if _suits(line, score, moves[0], task) or not is_strict:
             candidates.append(Candidate(line=line, score=score, moves=tuple(name for name, _ in moves)))
     return sorted(candidates, key=lambda candidate: -candidate.score)
@@ -105,9 +118,37 @@ def _suits(line: Line, score: float, move: tuple[str, float], task: Task) -> boo
     case = task.shelf.cases.get(line.origin)
     is_near = case is None or _same_facets(task, case.case_id) >= _SAME_FACET["product"]
     if line.is_evidence:
-        return is_near or score >= _LEAST_FAR_EVIDENCE
+        if wants_no_evidence(task.intents):
+            return False
+        return is_near or (score >= _LEAST_FAR_EVIDENCE and _is_close(line, task))
     is_fit = fit >= 1.0 and tactic != _ANY_TACTIC
-    return score >= (_LEAST_NEAR if is_near else _LEAST_FAR) if is_fit else score >= _LEAST_UNFIT and is_near
+    least_far = _LEAST_FAR if _is_close(line, task) else _LEAST_FAR_APART
+    return score >= (_LEAST_NEAR if is_near else least_far) if is_fit else score >= _LEAST_UNFIT and is_near
+
+
+def _to_the_point(line: Line, task: Task) -> float:
+    """What a line of a case is worth more whose customer wanted the same; most where it tells how that was met."""
+    if line.origin not in task.concerns or not task.intents or not shares_concern(line, task):
+        return 0.0
+    return _SAME_CONCERN + (_HOW_IT_WAS_MET if line.column == "turning_point" else 0.0)
+
+
+def shares_concern(line: Line, task: Task) -> bool:
+    """Whether a case's customer wanted something that this one wants; so do documents, and cases that nobody read."""
+    wanted = task.concerns.get(line.origin)
+    return wanted is None or not task.intents or bool(wanted & {intent.value for intent in task.intents})
+
+
+def _is_close(line: Line, task: Task) -> bool:
+    """Whether a case is to the point by what was read of both customers, or by the search's own order."""
+    return shares_concern(line, task) or line.origin in [hit.case_id for hit in _won(task.hits)[:_CLOSEST]]
+
+
+def _may_fill(line: Line, task: Task) -> bool:
+    """Whether evidence may fill a place that no better line takes: of the same concern, trade or product."""
+    case = task.shelf.cases.get(line.origin)
+    is_near = case is None or _same_facets(task, case.case_id) >= _SAME_FACET["product"]
+    return line.is_evidence and (is_near or (shares_concern(line, task) and not wants_no_evidence(task.intents)))
 
 
 def _lines(task: Task) -> tuple[list[Line], dict[str, float]]:
@@ -121,11 +162,16 @@ def _lines(task: Task) -> tuple[list[Line], dict[str, float]]:
             continue
         scores[case.case_id] = 1.0 / (1 + 0.25 * rank) + _same_facets(task, case.case_id)
         lines += talk_lines(case, task, allowed=allowed)
-        lines += effect_lines(case, industry=task.industry, lexicon=task.shelf.lexicon)
-        approach = approach_line(case, industry=task.industry, lexicon=task.shelf.lexicon)
-        lines += [approach] if approach else []
+        lines += _evidence(case, task)
     lines += document_lines(task.shelf.documents[:_DOCUMENTS_READ], lexicon=task.shelf.lexicon, allowed=allowed)
     return lines, scores
+
+
+def _evidence(case: CaseFile, task: Task) -> list[Line]:
+    """What the case brought and how, told as another customer's."""
+    approach = approach_line(case, industry=task.industry, lexicon=task.shelf.lexicon)
+    effects = effect_lines(case, industry=task.industry, lexicon=task.shelf.lexicon)
+    return [*effects, *([approach] if approach else [])]
 
 
 def _won(hits: Sequence[CaseHit]) -> list[CaseHit]:

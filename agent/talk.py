@@ -181,6 +181,11 @@ def leans_back(sentence: str) -> bool:
     return re.search(_rules()["leaning_sentence"], sentence) is not None
 
 
+def wants_no_evidence(intents: Collection[str]) -> bool:
+    """Whether the customer's first wish is one that another customer's success does not answer."""
+    return next(iter(intents), "") in _rules()["no_evidence_for"]
+
+
 def question_for(tactic: str, line: Line, intents: Collection[str]) -> str:
     """Return the open question that goes with evidence: by its kind and the tactic, else by the customer's wish."""
     table = closing_questions()

@@ -63,6 +63,7 @@ class Task:
         fields: The account's and the deal's fields as sources.
         hits: What the search found, best first.
         trace: The same as the lines of the decision's record.
+        concerns: Case id → what its customer wanted, of the cases found; only replies have them.
         moments: Where the conversation could have gone better, dearest first; only tips have them.
         moment_hits: Turn id of a moment → what the search found for it.
         revisions: Conversation id → how often it had changed when it was read.
@@ -76,6 +77,7 @@ class Task:
     fields: tuple[Source, ...] = field(default=())
     account: Account | None = None
     deal: Deal | None = None
+    concerns: Mapping[str, frozenset[str]] = field(default_factory=dict)
     moments: tuple[LostMoment, ...] = ()
     moment_hits: Mapping[str, tuple[CaseHit, ...]] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)

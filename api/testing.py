@@ -201,7 +201,6 @@ class TestParts:
             partial_every_s=0.0,
         )
 
-
     def voiceprint(self, path: Path) -> Voiceprint:
         """Take the first bytes of a recording for a voice; a recording without any holds too little speech."""
         heard = np.frombuffer(path.read_bytes()[:4].ljust(4, b"\0"), np.uint8).astype(np.float32)
