@@ -96,7 +96,7 @@ class Repository:
         if values:
             table = table_of(row)
             at = [table.c[name] == bindparam(f"at_{name}") for name in key]
-            fresh = {name: bindparam(f"new_{name}") for name in values[0] if name not in key}
+            fresh: dict[str, Any] = {name: bindparam(f"new_{name}") for name in values[0] if name not in key}
             changed = update(table).where(table.c.tenant_id == self._tenant, *at).values(fresh)
             named = [{f"{'at' if name in key else 'new'}_{name}": each[name] for name in each} for each in values]
             await self._session.execute(changed, named)
