@@ -41,11 +41,12 @@ class Concerns:
         return {case.case_id: self._intents(case.text("customer_question")) for case in cases}
 
     def _intents(self, question: str) -> frozenset[str]:
-        if question not in self._read and self._detector is not None:
+        known = self._read.get(question)  # requests share it from several threads
+        if known is None and self._detector is not None:
             if len(self._read) >= _MOST_KEPT:
                 self._read.clear()
             asked = Transcript(id="case", turns=(Turn(id="t001", speaker=CUSTOMER, text=question),))
             found = self._detector.detect(asked)
             intents = {one.label for one in found if one.kind is SignalKind.INTENT}
-            self._read[question] = frozenset(intents - _NO_CONCERN)
-        return self._read[question]
+            known = self._read[question] = frozenset(intents - _NO_CONCERN)
+        return known or frozenset()

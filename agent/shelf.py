@@ -134,11 +134,13 @@ class Shelf:
     def holding(self, word: str) -> tuple[str, ...]:
         """Return the ids of the cases that have the word, in order; read once a word, linear in the shelf's text."""
         folded = _folded(word)
-        if folded not in self._holding:
+        found = self._holding.get(folded)  # drafts share it from several threads
+        if found is None:
             if len(self._holding) >= _KEPT_WORDS:
                 self._holding.clear()
-            self._holding[folded] = tuple(one for one, text in self._case_texts.items() if folded in text)
-        return self._holding[folded]
+            found = tuple(one for one, text in self._case_texts.items() if folded in text)
+            self._holding[folded] = found
+        return found
 
     @cached_property
     def _holding(self) -> dict[str, tuple[str, ...]]:

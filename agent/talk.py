@@ -113,7 +113,7 @@ def effect_lines(case: CaseFile, *, industry: str, lexicon: Lexicon) -> list[Lin
         return []
     is_same = bool(industry) and industry == case.text("industry")
     lead = _rules()["case_lead_same" if is_same else "case_lead_other"]
-    told = [span for span in _effect_spans(source.text) if adapt(span.text, lexicon=lexicon) is not None]
+    told = [span for span in _effect_spans(source.text) if adapt(span.text, lexicon=lexicon) == span.text]
     beside = (_whole(case.columns["industry"]),) if is_same else ()
     return [
         Line(

@@ -26,11 +26,13 @@ _FAR = math.log(1.6)
 _SAME = math.log(1.03)
 _NEAR_AT_MOST = 0.5
 _ABOUT, _UNDER, _OVER = (0.85, 1.2), (0.5, 0.999), (1.0, 2.0)
+_MOST = 1e18
+"""What is more is no amount of anything."""
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _HAN = "零〇一二两俩仨三四五六七八九"
 _NUMBER = re.compile(
-    rf"(?P<number>\d[\d,]*(?:\.\d+)?|[几数{_HAN}十百千万亿]+(?:点[{_HAN}]+)?|半)"
-    r"(?P<vague>[多来把余几]?)(?P<magnitude>(?:个?[wk](?![a-z])|\s?[十百千万亿])*)(?P<more>[多来余]?)"
+    rf"(?P<number>\d{{1,3}}(?:,\d{{3}})+(?!\d)(?:\.\d+)?|\d{{1,15}}(?:\.\d+)?|[几数{_HAN}十百千万亿]+(?:点[{_HAN}]+)?|半)"
+    r"(?P<vague>[多来把余几]?)(?P<magnitude>(?:个?[wk](?![a-z])|\s?[十百千万亿]){0,4})(?P<more>[多来余]?)"
 )
 _NAMED = re.compile(r"(?:第|周|星期|礼拜|月|[a-z][-_]?)$")
 _NAMES_AFTER = ("号", "日", "级", "版", "楼", "分", "期")
@@ -127,7 +129,7 @@ def _share(said: Range, unit: re.Match[str], before: str) -> Amount | None:
 
 def _made(measure: str, said: Range, factor: float, kind: str = "") -> Amount | None:
     low, high = said[0] * factor, said[1] * factor
-    return Amount(measure, low, high, kind) if low > 0 else None
+    return Amount(measure, low, high, kind) if low > 0 and high < _MOST else None
 
 
 def _is_name(match: re.Match[str], said: Range, before: str, unit: re.Match[str]) -> bool:

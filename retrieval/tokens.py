@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -15,6 +15,8 @@ _LATIN = re.compile(r"[A-Za-z]{2,}")
 _FOLDED_INITIALS = {"zh": "z", "ch": "c", "sh": "s"}
 _SPELLED = re.compile(r"(?<![a-z])[a-z]{4,24}(?![a-z])")
 _LONGEST = len("zhuang")
+_LONGEST_NAME = 24
+"""Letters of a word that may be a name in pinyin."""
 _NASAL = re.compile(r"(?<=[aei])ng$")
 
 
@@ -71,14 +73,18 @@ def latin_share(text: str) -> float:
 
 def _spelled_syllables(word: str) -> list[str]:
     """Cut a word into Mandarin syllables, the longest first, or into none if it cannot be cut without a rest."""
-    if not word:
-        return []
+    return list(_cut(word)) if len(word) <= _LONGEST_NAME else []
+
+
+@lru_cache(maxsize=4096)
+def _cut(word: str) -> tuple[str, ...]:
+    """Ends of words are shared between tries: without that, aoao…v takes exponential time."""
     for end in range(min(len(word), _LONGEST), 0, -1):
         if word[:end] in _every_syllable():
-            rest = _spelled_syllables(word[end:])
+            rest = _cut(word[end:])
             if rest or end == len(word):
-                return [word[:end], *rest]
-    return []
+                return (word[:end], *rest)
+    return ()
 
 
 @cache

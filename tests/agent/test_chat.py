@@ -116,3 +116,8 @@ async def test_a_preparation_can_be_asked_for_in_the_chat(coach: Coach) -> None:
     assert answer.envelope is not None
     assert answer.envelope.kind == "practice"
     assert any("case:" in one for one in why.lines)
+
+
+@pytest.mark.timeout(5)
+def test_a_line_made_to_be_slow_is_read_at_once() -> None:
+    assert read_step("客户" + "刚" * 60 + "来").kind is StepKind.ASK

@@ -93,3 +93,16 @@ def test_an_amount_is_itself_and_closeness_is_mutual(one: float, other: float) -
 @given(st.text(alphabet="几十百千万亿两三五半多来个月年天周成折%点w k第约不到以内123.,人家", max_size=12))
 def test_any_text_is_read_without_failing(text: str) -> None:
     assert all(0 < amount.low <= amount.high for amount in amounts(text))
+
+
+@pytest.mark.parametrize("text", ["3" + "亿" * 40, "9" * 400 + "台", "3" + "万" * 9 + "元", "0" * 30 + "台"])
+def test_numbers_beyond_anything_are_no_amount_and_break_nothing(text: str) -> None:
+    for one in amounts(text):
+        assert 0 < one.low <= one.high < 1e18
+        assert 0.0 <= closeness(one, next(iter(amounts("20台")))) <= 1.0
+
+
+def test_a_clause_ends_at_its_comma() -> None:
+    said = {(one.measure, one.kind) for one in amounts("员工200，3个月能上线吗")}
+    assert len(said) == 2
+    assert amounts("1,200台") == amounts("1200台")

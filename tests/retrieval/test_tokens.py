@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.english import chinese_words
-from retrieval.tokens import bigrams, latin_share, lexical_tokens, phonetic_tokens
+from retrieval.tokens import bigrams, latin_share, lexical_tokens, phonetic_tokens, romanised_tokens
 
 
 def test_chinese_is_pairs_and_latin_is_words() -> None:
@@ -60,3 +60,9 @@ def test_english_questions_bring_chinese_words_and_quantities(text: str, chinese
 @pytest.mark.parametrize("text", ["MES 报价太高了，能不能便宜一点", "价格太贵", ""])
 def test_chinese_questions_are_left_alone(text: str) -> None:
     assert chinese_words(text) == ""
+
+
+@pytest.mark.timeout(10)
+def test_long_made_up_words_are_cut_in_no_time() -> None:
+    for word in ("ao" * 900 + "v", "a" * 1500, " ".join("aoaoaoaoaoaoaoaoaoaoaov" for _ in range(80))):
+        assert romanised_tokens(word) is not None
