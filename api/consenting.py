@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.conversation import ConsentStatus
-from domain.errors import DeniedError
+from domain.errors import ConflictError, DeniedError
 from store.consents import ConsentRecord
 from store.work import Work
 
@@ -26,3 +26,14 @@ async def record_consent(work: Work, record: ConsentRecord, call_ids: Sequence[s
     if stored.consent.status is not ConsentStatus.GRANTED:
         raise DeniedError("api.consent_withdrawn")
     return stored, await work.calls.release(record.reference, call_ids)
+
+
+async def refuse_consent_of_another(work: Work, record: ConsentRecord) -> None:
+    """Refuse a reference typed by hand that already stands for somebody else's consent.
+
+    Raises:
+        ConflictError: `api.consent_of_another`.
+    """
+    known = await work.consents.get(record.reference)
+    if known is not None and known.subject != record.subject:
+        raise ConflictError("api.consent_of_another")

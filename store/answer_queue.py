@@ -8,13 +8,17 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, Integer, Select, Update, bindparam, or_, select, update
 
+from domain.errors import ZhanqingError
 from store.chat_answers import ChatAnswer, answer_of
 from store.columns import table_of
 from store.sealing import Sealer
 from store.tables import ChatAnswerRow
 from store.work import Store
+
+log = structlog.get_logger(__name__)
 
 _row = table_of(ChatAnswerRow)
 
@@ -50,7 +54,15 @@ class AnswerQueue:
             taken = [{"tenant": row.tenant_id, "answer": row.answer_id, "until": until} for row in rows]
             if taken:
                 await connection.execute(_held(), taken)
-        return [replace(answer_of(row, self._sealer), fence=row.fence + 1) for row in rows]
+        return [answer for row in rows if (answer := self._read(row)) is not None]
+
+    def _read(self, row: Any) -> ChatAnswer | None:
+        """Return a row's answer; one that cannot be opened stays held and keeps nobody else's from being shown."""
+        try:
+            return replace(answer_of(row, self._sealer), fence=row.fence + 1)
+        except ZhanqingError as error:
+            log.error("chat.unreadable_answer", answer_id=row.answer_id, reason=error.code)
+            return None
 
     async def hold(self, answer: ChatAnswer) -> None:
         """Hold on to an answer that is still being shown."""

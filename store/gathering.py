@@ -79,7 +79,7 @@ class Gathering(Generic[Item, Answer]):
         try:
             answers = await self._work(key, [item for item, _ in batch])
         except BaseException as error:
-            if len(batch) > 1 and isinstance(error, ZhanqingError) and not isinstance(error, UpstreamError):
+            if len(batch) > 1 and isinstance(error, Exception) and not isinstance(error, UpstreamError):
                 for each in batch:
                     await self._answer(key, [each])
                 return

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import StringConstraints
 
 from api.byte_ranges import file_response
-from api.consenting import record_consent
+from api.consenting import record_consent, refuse_consent_of_another
 from api.console.answers import go_to, page, report_page
 from api.console.signed import SignedIn, User_, UserForm, frame_of
 from api.pages import Cursors, moment_and_id
@@ -23,7 +23,7 @@ from api.sharing import shared_report
 from coaching.documents import read_report
 from coaching.page import render_html
 from domain.errors import NotFoundError
-from store.calls import Call, CallFilter
+from store.calls import Call, CallFilter, CallStatus
 from store.consents import ConsentRecord
 from store.work import Work
 
@@ -88,12 +88,16 @@ async def consent(
 ) -> Response:
     """Put the customer's consent on record; the call is listened to now."""
     call = await _seen(request, who, call_id)
+    path = f"/console/calls/{quote(call_id, safe='')}"
+    if call.status is not CallStatus.QUARANTINED:
+        return go_to(path)
     store = parts_of(request).store
     subject = call.details.account_id or call_id
     record = ConsentRecord(reference=reference, subject=subject, granted_at=store.clock())
     async with store.begin(who.caller.tenant) as work:
+        await refuse_consent_of_another(work, record)
         await record_consent(work, record, [call_id])
-    return go_to(f"/console/calls/{quote(call_id, safe='')}")
+    return go_to(path)
 
 
 @router.get("/{call_id}/report")

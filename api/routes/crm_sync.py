@@ -17,6 +17,7 @@ from api.errors import documented
 from api.idempotency import IdempotentRoute
 from api.parts import parts_of
 from api.rights import refuse_unseen, sees, visible_reps
+from api.sharing import shown_analysis
 from coaching.crm_promises import PromiseCheck, check_promises
 from domain.accounts import Account, Deal
 from domain.conversation import Transcript
@@ -86,6 +87,7 @@ async def get_activity(request: Request, caller: Reader, call_id: str, system: C
         seen = await sees(work, caller, rep_id=call.details.rep_id, object_kind="call", object_id=call_id)
         transcript = await work.conversations.get(call_id)
         analysis = await work.signals.get(call_id)
+        analysis = None if analysis is None else await shown_analysis(work, caller, analysis)
         account_id, deal_id = call.details.account_id, call.details.deal_id
         account = await work.accounts.get(account_id) if account_id else None
         ids = {

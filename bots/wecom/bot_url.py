@@ -128,12 +128,12 @@ class WecomBotUrl:
                 again does no harm.
         """
         notes = outgoing.notes
+        if outgoing.is_final and not outgoing.reply_to and self._further is not None:
+            return await self._further.deliver(outgoing)  # its notes are the app's own
         if not outgoing.is_final or "sent" in notes or "fetched" in notes:
             return notes
         if not outgoing.reply_to:
-            if self._further is None:
-                raise RefusedError("bots.wecom_url_no_push")
-            return await self._further.deliver(outgoing)
+            raise RefusedError("bots.wecom_url_no_push")
         if self._must_send(outgoing):
             is_changed = await self._is_changed(outgoing.answer_id)
             return await self._send(outgoing, _late_body(outgoing, is_changed=is_changed), {"sent": "1"})
@@ -201,6 +201,8 @@ class WecomBotUrl:
     async def close(self) -> None:
         """Let connections go."""
         await self._client.aclose()
+        if self._further is not None:
+            await self._further.close()
 
     def _said(self, request: CallbackRequest) -> BotMessage | None:
         return parse_bot_message(opened_json(request, self._crypto))

@@ -348,6 +348,19 @@ class TestPages:
         async with api_store.read("acme") as work:
             assert await work.consents.get("C-1") is None
 
+    async def test_a_reference_of_another_customers_consent_releases_nothing(
+        self, browser: httpx.AsyncClient, calls: dict[str, str], api_store: Store
+    ) -> None:
+        await sign_in(browser, "boss@acme.cn")
+        data = {"csrf": await csrf_of(browser), "reference": "口头同意"}
+        assert (await browser.post(f"/console/calls/{calls['r1']}/consent", data=data)).status_code == 303
+        assert (await browser.post(f"/console/calls/{calls['r2']}/consent", data=data)).status_code == 409
+        again = {**data, "reference": "别的编号"}
+        assert (await browser.post(f"/console/calls/{calls['r1']}/consent", data=again)).status_code == 303
+        async with api_store.read("acme") as work:
+            first, second = await work.calls.existing(calls["r1"]), await work.calls.existing(calls["r2"])
+        assert first.details.consent_reference == "口头同意" and second.status is CallStatus.QUARANTINED
+
     async def test_a_moment_of_the_report_leads_to_its_sound(
         self, browser: httpx.AsyncClient, calls: dict[str, str], api_store: Store
     ) -> None:

@@ -67,6 +67,8 @@ class ChatHost:
                 await reminders.remind()
             except ZhanqingError as error:
                 log.warning("chat.reminders_paused", reason=error.code)
+            except Exception as error:  # reminders must never take the chats down with them
+                log.error("chat.reminders_broke", kind=type(error).__name__)
 
     async def _alone(self, platform: Platform) -> None:
         """Serve while this process holds the lock; others stand by."""

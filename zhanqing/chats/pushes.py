@@ -95,7 +95,7 @@ async def push_interventions(work: Work, transcript: Transcript, signals: Sequen
     Each place is told once, however often the conversation is looked at again.
     """
     begun_at = transcript.started_at
-    if transcript.rep_id is None or begun_at is None or work.scope.clock() - begun_at > _RECENT:
+    if transcript.rep_id is None or begun_at is None or work.scope.clock() - begun_at.astimezone() > _RECENT:
         return 0
     told = 0
     for name, line in _urgent(transcript, signals, rules.lang):

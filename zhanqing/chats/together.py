@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from domain.errors import ZhanqingError
+from domain.errors import UpstreamError
 
 Item = TypeVar("Item")
 
@@ -54,9 +54,9 @@ class Together(Generic[Item]):
     async def _round(self, asked: Sequence[_Asked[Item]]) -> None:
         try:
             await self._do([one.item for one in asked])
-        except ZhanqingError as error:
+        except UpstreamError as error:  # nobody's own fault: it is the same for all
             _end(asked, error)
-        except Exception as error:  # one that nobody foresaw must not take the others with it
+        except Exception as error:  # one that is refused or breaks must not take the others with it
             if len(asked) == 1:
                 _end(asked, error)
             else:
