@@ -62,10 +62,11 @@ def _add(found: list[Agreed], one: Agreed) -> None:
     """Join it to the same thing said before, else append it; the first wording stays, a later date completes it."""
     for place, earlier in enumerate(found):
         if _is_same(earlier, one):
+            dated = next((each for each in (earlier, one) if each.due_on), earlier if earlier.due else one)
             found[place] = replace(
                 earlier,
-                due=earlier.due or one.due,
-                due_on=earlier.due_on or one.due_on,
+                due=dated.due,
+                due_on=dated.due_on,
                 is_step=earlier.is_step or one.is_step,
                 is_promise=earlier.is_promise or one.is_promise,
                 moments=_places((*earlier.moments, *one.moments)),

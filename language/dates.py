@@ -35,7 +35,7 @@ _BETWEEN = re.compile(r"的|[（(]")
 _RANGE = re.compile(r"到|至|~|-|—")
 _SOME_DAY, _SOME_OTHER_DAY = date(2023, 3, 6), date(2025, 8, 21)
 _FIRST_DAY = re.compile(
-    r"(?:(?:之|以)?后|回来|回头|过完|上班|开工|开门)*的?(?:上班)?(?:第一个?|头一个?)(?P<unit>工作日|天)"
+    r"(?P<after>(?:(?:之|以)?后|回来|回头|过完|上班|开工|开门)*)的?(?:上班)?(?:第一个?|头一个?)(?P<unit>工作日|天)"
 )
 _DURING = re.compile(r"(?:的)?(?:例会|会议|晨会|会)上")
 
@@ -111,7 +111,7 @@ def _dated(text: str, today: date) -> Iterator[DateMention]:
             back = None if period.is_point else _FIRST_DAY.match(text, end)
             if back is not None:
                 taken.append((start, back.end()))
-                yield _first_day_after(text, start, back, period, today)
+                yield _first_day(text, start, back, period, today)
                 continue
             taken.append((start, stop))
             yield _mention(text, start, stop, period, today, is_length=rule is in_some_time)
@@ -142,13 +142,15 @@ def _mention(text: str, start: int, end: int, period: Period, today: date, *, is
     return DateMention(start=start, end=end, text=said, edge=edge, on=on, is_past=period.last < today)
 
 
-def _first_day_after(text: str, start: int, back: re.Match[str], period: Period, today: date) -> DateMention:
-    """国庆后第一个工作日, 五一回来第一天: the next day that is worked, holidays made up for not considered."""
-    on = period.last + timedelta(days=1)
+def _first_day(text: str, start: int, back: re.Match[str], period: Period, today: date) -> DateMention:
+    """国庆后第一个工作日 follows the period, 下周第一个工作日 opens it; holidays made up for are not considered."""
+    is_after = bool(back["after"]) or _edge(text[start : back.start()]) is Edge.AFTER  # 过完年第一天
+    on = period.last + timedelta(days=1) if is_after else period.first
     while back["unit"] == "工作日" and on.weekday() >= _SATURDAY:
         on += timedelta(days=1)
     stop = back.end()
-    return DateMention(start=start, end=stop, text=text[start:stop], edge=Edge.ON, on=on, is_past=period.last < today)
+    counted = period.last if is_after else on
+    return DateMention(start=start, end=stop, text=text[start:stop], edge=Edge.ON, on=on, is_past=counted < today)
 
 
 def _edge(said: str) -> Edge:

@@ -187,7 +187,8 @@ def _task_force(clause: HeardClause) -> Force | None:
         return None
     if clause.turn.speaker == CUSTOMER and clause.has("not.demand"):
         return None
-    if clause.is_conditioned and (clause.has("firm.then") or clause.has("firm.orders")):
+    orders = clause.turn.speaker == CUSTOMER and clause.has("firm.orders")
+    if clause.is_conditioned and (clause.has("firm.then") or orders):
         return Force.TASK
     if not clause.acts:
         return None

@@ -36,3 +36,12 @@ def test_another_day_another_side_or_another_thing_is_listed_apart() -> None:
     sent = _said(SignalKind.NEXT_STEP, SAID, SAID.text, "发给您一份排期图", "2026-11-19")
     later = _said(SignalKind.NEXT_STEP, RECAP, "明天上午十点前我发排期图", "发排期图", "2026-11-21")
     assert len(agreed_in([sent, call, later], TURNS)) == 3
+
+
+def test_words_and_day_of_a_due_come_from_one_saying() -> None:
+    soon = signal(SignalKind.PROMISE, "x", SAID, SAID.text, who="rep", what="发给您一份排期图", due="尽快", due_on=None)
+    friday = signal(
+        SignalKind.NEXT_STEP, "x", RECAP, "我发排期图", who="rep", what="发排期图", due="周五", due_on="2026-11-20"
+    )
+    (found,) = agreed_in([soon, friday], TURNS)
+    assert (found.due, found.due_on) == ("周五", date(2026, 11, 20))

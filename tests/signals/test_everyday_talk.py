@@ -34,6 +34,8 @@ def found(detectors: tuple[Detector, ...], *lines: str) -> tuple[Signal, ...]:
         ("r:现在方便说几分钟吗？", "c:可以，我十分钟以后还有个会"),
         ("r:您哪天方便过一下方案？", "c:周四下午，还得去接孩子"),
         ("r:基础考勤他们免费",),
+        ("r:要是今年签，付款方式我们有三种。",),
+        ("r:很多客户原来的电脑坏了都要换。",),
     ],
 )
 def test_what_somebody_has_to_do_for_themselves_or_a_rival_gives_is_nothing_for_the_deal(
@@ -47,10 +49,18 @@ def test_a_bare_date_still_answers_when_to_meet() -> None:
     assert [one.attributes["who"] for one in steps] == ["both"]
 
 
+@pytest.mark.parametrize("rest", ["就去你们公司吧。", "我就在会议室等你们。"])
+def test_what_is_said_of_the_meeting_place_does_not_undo_the_meeting(rest: str) -> None:
+    steps = found(DUE, "r:您哪天方便过一下方案？", f"c:周五上午十点可以，{rest}")
+    assert [one.attributes["who"] for one in steps] == ["both"]
+
+
 @pytest.mark.parametrize(
     ("line", "who"),
     [
         ("r:到货少一箱我们补一箱", "rep"),
+        ("r:坏一个赔一个", "rep"),
+        ("r:坏了我们免费给您换", "rep"),
         ("r:拆旧的钱我们来出", "rep"),
         ("c:等样机跑过一周，我们就下单", "customer"),
         ("c:你把总价谈到五万，我当场付定金", "customer"),
@@ -80,6 +90,8 @@ def test_a_tear_in_everyday_words_is_found(lines: tuple[str, ...], expected: set
         ("c:你们一套多少钱？", "r:您那边要装几个点？"),
         ("r:您一个月发多少单？", "c:你是说旺季还是平时？"),
         ("r:首款签约后付。", "c:那尾款呢？", "r:尾款验收前付清。"),
+        ("c:这事我说了算", "r:好的", "c:系统要跟总部的系统对接"),
+        ("c:这事我说了算", "r:好的", "c:这个还要跟老板娘说声谢谢"),
     ],
 )
 def test_asking_back_what_is_needed_and_two_dues_of_two_sums_are_sound(lines: tuple[str, ...]) -> None:
@@ -94,6 +106,10 @@ def test_asking_back_what_is_needed_and_two_dues_of_two_sums_are_sound(lines: tu
         ("c:这回恒坤和拓联都来投标了", ["恒坤", "拓联"]),
         ("r:您主要用考勤做什么", []),
         ("c:消防的人昨天也来找过我", []),
+        ("c:台达那边报价更低", ["台达"]),
+        ("c:万科物业的销售昨天来找过我", ["万科物业"]),
+        ("c:绿源环保的销售昨天来找过我", ["绿源环保"]),
+        ("c:环保局的人昨天也来找过我", []),
         ("c:原来用的那套太慢了", []),
     ],
 )
