@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
 
+from agent.applicability import Applicability, apply_to
 from agent.drafts import Draft, DraftSentence, DraftSuggestion, nothing
+from agent.hearers import setting_for
 from agent.model_outlines import OUTLINED, notes_of, outlined
 from agent.model_replies import ModelReply, ModelSentence, ModelSuggestion
 from agent.model_sources import NumberedSources
+from agent.names import NameKind, find_names
 from agent.replies import MOST_CHARACTERS, MOST_REPLIES
+from agent.shelf import CaseFile
+from agent.talk import adapt
+from agent.tasks import Task
 from agent.templates import templates
+from domain.conversation import REP
+from domain.sources import Source, SourceKind
 from domain.suggestions import BRIEF_SECTIONS, AbstentionReason, SuggestionKind
+from language.sentences import sentences
 
 _STEPS: Mapping[SuggestionKind, tuple[str, str]] = {
     SuggestionKind.ASK: ("ask.answer", "ask"),
@@ -65,3 +78,56 @@ def _cited(sentence: ModelSentence, sources: NumberedSources) -> DraftSentence |
     """Return a sentence with our citations; numbers that were not shown count for nothing."""
     citations = [sources.citations[number] for number in dict.fromkeys(sentence.sources) if number in sources.citations]
     return DraftSentence(text=sentence.text.strip(), citations=tuple(citations)) if citations else None
+
+
+def may_be_said(sentence: DraftSentence, sources: Collection[Source], task: Task) -> bool:
+    """Whether a model's sentence may be said to the customer, as a composed one may.
+
+    It does not rest on the customer's own words alone; and where it cites a case, it holds nobody's name or price and
+    nothing that was promised, counted or true in that deal alone, unless it tells of it as another customer's.
+
+    Args:
+        sources: What the sentence cites.
+    """
+    if sources and all(one.kind is SourceKind.TURN and one.speaker != REP for one in sources):
+        return False
+    ids = {one.case_id for one in sources if one.kind is SourceKind.CASE}
+    cases = [case for case_id, case in task.shelf.cases.items() if case_id in ids]
+    return all(_is_free(span.text, cases, task) for span in sentences(sentence.text)) if ids else True
+
+
+def _is_free(text: str, cases: Collection[CaseFile], task: Task) -> bool:
+    lexicon, allowed = task.shelf.lexicon, _own_names(task)
+    told = _told_as_theirs(text)
+    if told:
+        names = (one for one in find_names(told) if one.kind is NameKind.COMPANY and one.text not in allowed)
+        return not any(names) and adapt(f"我们{told}", lexicon=lexicon, allowed=allowed) is not None
+    said = adapt(text, lexicon=lexicon, allowed=allowed)
+    if said is None or _letters(said) != _letters(text):
+        return False
+    return all(apply_to(text, setting_for(task, case)).kind is not Applicability.DEAL_BOUND for case in cases)
+
+
+def _told_as_theirs(text: str) -> str:
+    """Return what a sentence tells of another customer; empty where it speaks to this one."""
+    lead = next((one for one in _leads() if text.startswith(one)), "")
+    told = text.removeprefix(lead)
+    return told if lead and "您" not in told else ""
+
+
+def _own_names(task: Task) -> set[str]:
+    named = {entry.name for entry in task.request.lexicon}
+    return named | {one.name for one in (task.deal, task.account) if one is not None and one.name}
+
+
+def _letters(text: str) -> str:
+    """Return a text without its marks: adapting sets some of them anew."""
+    return re.sub(r"\W", "", text)
+
+
+@cache
+def _leads() -> tuple[str, ...]:
+    """Return how another customer is told of, up to 当时."""
+    rules = tomllib.loads((files("agent") / "talk.toml").read_text(encoding="utf-8"))
+    names = [name for name in rules if re.match("(?:case|approach)_lead_", name)]
+    return tuple(dict.fromkeys(re.sub("(?<=当时).*", "", rules[name]) for name in names))

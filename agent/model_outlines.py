@@ -32,7 +32,8 @@ class _Section:
     step: str
 
 
-_SAYABLE = frozenset({Part.WON, Part.CRM, Part.PAPER, Part.CUSTOMER})
+_SAYABLE = frozenset({Part.WON, Part.CRM, Part.PAPER})
+"""What a line to the customer may rest on; what they promised us is not ours to promise."""
 _SECTIONS: Mapping[SuggestionKind, Mapping[str, _Section]] = {
     SuggestionKind.PRACTICE: {
         "lines": _Section(parts=_SAYABLE, reason="practice", step="practice"),
@@ -60,6 +61,8 @@ _SECTIONS: Mapping[SuggestionKind, Mapping[str, _Section]] = {
 }
 OUTLINED = frozenset(_SECTIONS)
 """Kinds that are drafted in these sections."""
+_SAID_REASONS = ("reply", "practice")
+_SENT = (SuggestionKind.REPLY, SuggestionKind.TIPS)
 
 
 def outlined(reply: ModelReply, sources: NumberedSources, kind: SuggestionKind) -> tuple[DraftSuggestion, ...]:
@@ -72,6 +75,15 @@ def outlined(reply: ModelReply, sources: NumberedSources, kind: SuggestionKind) 
         for name, section in _SECTIONS[kind].items()
         if (made := _made(titles[name], section, _under(titles[name], reply.suggestions), sources)) is not None
     )
+
+
+def is_for_the_customer(kind: SuggestionKind, tactic: str) -> bool:
+    """Whether the words of a suggestion are to be said to the customer; others are read in the house."""
+    titles = outline_words()["sections"]
+    if kind is SuggestionKind.PRACTICE:
+        return tactic != titles[RISKS]
+    said = [titles[name] for name, one in _SECTIONS.get(kind, {}).items() if one.reason in _SAID_REASONS]
+    return kind in _SENT or tactic in said
 
 
 def has_matter(task: Task) -> bool:
@@ -144,7 +156,11 @@ def _made(
 
 
 def _cited(sentence: ModelSentence, section: _Section, sources: NumberedSources) -> DraftSentence | None:
-    allowed = [one for one in dict.fromkeys(sentence.sources) if sources.parts.get(one) in section.parts]
+    parts = {one: sources.parts.get(one) for one in sentence.sources}
+    allowed = [one for one, part in parts.items() if part in section.parts]
+    if not allowed and section.reason in _SAID_REASONS:
+        # Such a line is refused on record where it is judged, and what is left decides whether the composer writes.
+        allowed = [one for one, part in parts.items() if part is Part.CUSTOMER]
     if not allowed:
         return None
     return DraftSentence(text=sentence.text.strip(), citations=tuple(sources.citations[one] for one in allowed))

@@ -17,8 +17,7 @@ from agent.scripted_endpoint import Scene, ScriptedEndpoint, scripted_endpoint, 
 from domain.accounts import Account
 from domain.cases import WarCase
 from domain.conversation import Transcript, Turn
-from domain.suggestions import PREPARATIONS, AbstentionReason, Envelope, SuggestionKind
-from language.sentences import sentences
+from domain.suggestions import PREPARATIONS, AbstentionReason, DropReason, Envelope, SuggestionKind
 from retrieval.testing import SearchInMemory
 from store.work import Store
 
@@ -33,6 +32,12 @@ TALK = Transcript(
         Turn(id="t003", speaker="customer", text="好，我周五之前把设备清单发给你。"),
     ),
 )
+FOR_ANYBODY = (
+    "差价确实要说清楚，我们把三年的总成本放在一张表上比，会更公平。",
+    "价格我可以去申请，同时也请您帮我确认，如果价格合适，月底之前能不能签。",
+    "功能差不多的时候，建议您比一下半夜出了故障谁多久能到。",
+)
+"""Lines of won cases that promise nothing of their own deals."""
 Said = tuple[str, str, str]
 """A section, what is written there, and words of the source that it cites."""
 
@@ -115,15 +120,41 @@ async def test_a_line_to_be_practised_does_not_rest_on_a_lost_deal(
 
 
 async def test_a_practice_is_three_of_the_models_lines(store: Store, sample_cases: list[WarCase], tenant: str) -> None:
-    won = [one for one in sample_cases if one.outcome.value == "won"][:3]
-    lines = [one.talk_track for one in won]
-    with writing(
-        *((f"打法{n}", sentences(line)[0].text, sentences(line)[0].text) for n, line in enumerate(lines))
-    ) as end:
+    won = [one for one in sample_cases if any(line in one.talk_track for line in FOR_ANYBODY)]
+    with writing(*((f"打法{n}", line, line) for n, line in enumerate(FOR_ANYBODY))) as end:
         envelope = await coach_on(end, store, won).prepare(tenant, SuggestionKind.PRACTICE, text=NOTE)
     assert envelope.engine == "llm:scripted"
-    assert [one.what for one in envelope.suggestions] == [sentences(line)[0].text for line in lines]
+    assert [one.what for one in envelope.suggestions] == list(FOR_ANYBODY)
     assert any("没有找到相似的丢单战例" in note for note in envelope.notes)
+
+
+async def test_a_line_does_not_promise_what_only_the_cases_deal_had(
+    store: Store, sample_cases: list[WarCase], tenant: str
+) -> None:
+    won = [one for one in sample_cases if one.id in ("C-0006", "C-0007")]
+    bound = "接不通的设备我们列成清单写进合同，不收这几台的钱。"
+    with writing((TITLES["lines"], bound, bound), (TITLES["opening"], FOR_ANYBODY[0], FOR_ANYBODY[0])) as endpoint:
+        coach = coach_on(endpoint, store, won)
+        envelope = await coach.prepare(tenant, SuggestionKind.FIRST_CALL, text=NOTE, account=ACCOUNT)
+    assert envelope.engine == "llm:scripted"
+    assert said_under(envelope, "opening") == [FOR_ANYBODY[0]]
+    assert not said_under(envelope, "lines")
+    assert [(one.text, one.why) for one in envelope.dropped] == [(bound, DropReason.NO_SUPPORT)]
+
+
+async def test_the_customers_promise_is_not_a_line_of_ours(
+    store: Store, sample_cases: list[WarCase], tenant: str
+) -> None:
+    promise = "我们周五之前把设备清单发给您。"
+    with writing(
+        (TITLES["lines"], promise, "设备清单"), (TITLES["facts"], "客户提到一共有42台设备。", "42台")
+    ) as endpoint:
+        coach = coach_on(endpoint, store, sample_cases)
+        envelope = await coach.prepare(tenant, SuggestionKind.FIRST_CALL, conversations=[TALK], account=ACCOUNT)
+    assert envelope.engine == "llm:scripted"
+    assert said_under(envelope, "facts") == ["客户提到一共有42台设备。"]
+    assert not said_under(envelope, "lines")
+    assert [(one.text, one.why) for one in envelope.dropped] == [(promise, DropReason.NO_SUPPORT)]
 
 
 async def test_two_lines_are_no_practice_and_the_composer_writes(
