@@ -113,7 +113,7 @@ def effect_lines(case: CaseFile, *, industry: str, lexicon: Lexicon) -> list[Lin
         return []
     is_same = bool(industry) and industry == case.text("industry")
     lead = _rules()["case_lead_same" if is_same else "case_lead_other"]
-    told = [span for span in _effect_spans(source.text) if adapt(span.text, lexicon=lexicon) == span.text]
+    told = [span for span in _effect_spans(source.text) if _names_nobody(span.text, lexicon)]
     beside = (_whole(case.columns["industry"]),) if is_same else ()
     return [
         Line(
@@ -125,6 +125,10 @@ def effect_lines(case: CaseFile, *, industry: str, lexicon: Lexicon) -> list[Lin
         )
         for position, span in enumerate(told)
     ]
+
+
+def _names_nobody(text: str, lexicon: Lexicon) -> bool:
+    return adapt(text, lexicon=lexicon) is not None and _without_names(text, lexicon, ()) == text
 
 
 def approach_line(case: CaseFile, *, industry: str, lexicon: Lexicon) -> Line | None:

@@ -17,7 +17,7 @@ def column(case_id: str, name: str, text: str) -> Source:
 SHELF = Shelf(
     [
         column("C-0001", "title", "三甲医院赶评审"),
-        column("C-0001", "blocker", "客户同时在看云舟科技，对方报价便宜八万。"),
+        column("C-0001", "blocker", "客户同时在看瀚海科技，对方报价便宜八万。"),
         column("C-0002", "title", "轴承厂老设备联网"),
         column("C-0002", "industry", "制造业"),
         column("C-0002", "result", "11台老设备用了13天接完。"),
@@ -39,7 +39,7 @@ def test_a_case_is_found_by_its_id_however_it_is_written() -> None:
 
 
 def test_a_company_beside_a_quote_is_a_rival() -> None:
-    assert "云舟科技" in {entry.name for entry in SHELF.lexicon}
+    assert "瀚海科技" in {entry.name for entry in SHELF.lexicon}
 
 
 def test_facet_values_are_those_of_the_cases() -> None:
