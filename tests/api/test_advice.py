@@ -208,6 +208,9 @@ class TestCases:
             "start": 0,
             "end": 7,
             "quote": "预算只有八十万",
+            "score": 0.9,
+            "dense": 0.71,
+            "lexical": 8.2,
         }
         assert search.asked == [
             {"tenant": "acme", "text": "太贵了", "top_k": 3, "facets": {"industry": ["化工", "制造业"]}}
