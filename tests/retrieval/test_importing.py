@@ -212,7 +212,7 @@ class TestBadFiles:
         assert failure.value.code == code
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="cannot be read"):
+        with pytest.raises(InputError, match="There is no file"):
             check_files([tmp_path / "none.csv"])
 
     def test_a_huge_file_is_refused_unread(self, tmp_path: Path) -> None:

@@ -29,10 +29,13 @@ CASES = Path(__file__).parents[2] / "examples" / "cases.jsonl"
 QUESTION = "轴承厂11台老设备全部接完用了多少天？"
 TRUE, INVENTED = "11台老设备用了13天全部接完。", "11台老设备用了31天全部接完。"
 
+SAYABLE = "老设备能不能采，我们不用嘴说，先挑您最老的一台现场接给您看。"
+UNAUTHORISED = "我们派两位工程师驻场三个月，费用全免。"
 
-def says(*texts: str) -> Callable[[dict[str, Any]], str]:
+
+def says(*texts: str, where: str = "13天") -> Callable[[dict[str, Any]], str]:
     def answer(body: dict[str, Any]) -> str:
-        cited = [one["id"] for one in sources_in(body) if "13天" in one["text"]][:1]
+        cited = [one["id"] for one in sources_in(body) if where in one["text"]][:1]
         sentences = [{"text": text, "sources": cited} for text in texts]
         return json.dumps({"suggestions": [{"tactic": "讲结果", "sentences": sentences}]}, ensure_ascii=False)
 
@@ -77,14 +80,14 @@ async def asked_over_http(parts: Parts, path: str, body: dict[str, Any], **heade
 
 
 async def test_a_reply_over_http_is_the_models_and_grounded(parts_for: Callable[..., Parts]) -> None:
-    with scripted_endpoint(Scene(says=says(TRUE, INVENTED))) as endpoint:
+    with scripted_endpoint(Scene(says=says(SAYABLE, UNAUTHORISED, where="不用嘴说"))) as endpoint:
         parts = parts_for(endpoint.base_url)
         answered = await asked_over_http(parts, "/v1/replies", {"text": "老设备接得上吗？"})
     envelope = read_envelope(answered.json())
     cited = [one for claim in envelope.suggestions[0].claims for one in claim.citations]
     assert envelope.engine == "llm:scripted"
-    assert [claim.text for claim in envelope.suggestions[0].claims] == [TRUE]
-    assert [one.text for one in envelope.dropped] == [INVENTED]
+    assert [claim.text for claim in envelope.suggestions[0].claims] == [SAYABLE]
+    assert [one.text for one in envelope.dropped] == [UNAUTHORISED]
     async with Store(parts.store.engine).read("default") as work:
         sources = await work.sources.cited(cited)
         decision = (await work.decisions.page(limit=1))[0]
@@ -139,7 +142,7 @@ def test_the_command_line_answers_with_the_model_of_the_environment(
             await publish(parts.store, read_cases(CASES))
 
     asyncio.run(load())
-    with scripted_endpoint(Scene(says=says(TRUE))) as endpoint:
+    with scripted_endpoint(Scene(says=says(SAYABLE, where="不用嘴说"))) as endpoint:
         monkeypatch.setenv("ZHANQING_LLM__BASE_URL", endpoint.base_url)
         with pytest.raises(SystemExit) as stopped:
             main()
