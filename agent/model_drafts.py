@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
-from functools import cache
-from importlib.resources import files
 
 from agent.applicability import Applicability, apply_to
 from agent.drafts import Draft, DraftSentence, DraftSuggestion, nothing
@@ -17,7 +14,7 @@ from agent.model_sources import NumberedSources
 from agent.names import NameKind, find_names
 from agent.replies import MOST_CHARACTERS, MOST_REPLIES
 from agent.shelf import CaseFile
-from agent.talk import adapt
+from agent.talk import adapt, leads_to_others
 from agent.tasks import Task
 from agent.templates import templates
 from domain.conversation import REP
@@ -97,7 +94,7 @@ def may_be_said(sentence: DraftSentence, sources: Collection[Source], task: Task
 
 
 def _is_free(text: str, cases: Collection[CaseFile], task: Task) -> bool:
-    lexicon, allowed = task.shelf.lexicon, _own_names(task)
+    lexicon, allowed = task.shelf.lexicon, task.own_names
     told = _told_as_theirs(text)
     if told:
         names = (one for one in find_names(told) if one.kind is NameKind.COMPANY and one.text not in allowed)
@@ -110,24 +107,11 @@ def _is_free(text: str, cases: Collection[CaseFile], task: Task) -> bool:
 
 def _told_as_theirs(text: str) -> str:
     """Return what a sentence tells of another customer; empty where it speaks to this one."""
-    lead = next((one for one in _leads() if text.startswith(one)), "")
+    lead = next((one for one in leads_to_others() if text.startswith(one)), "")
     told = text.removeprefix(lead)
     return told if lead and "您" not in told else ""
-
-
-def _own_names(task: Task) -> set[str]:
-    named = {entry.name for entry in task.request.lexicon}
-    return named | {one.name for one in (task.deal, task.account) if one is not None and one.name}
 
 
 def _letters(text: str) -> str:
     """Return a text without its marks: adapting sets some of them anew."""
     return re.sub(r"\W", "", text)
-
-
-@cache
-def _leads() -> tuple[str, ...]:
-    """Return how another customer is told of, up to 当时."""
-    rules = tomllib.loads((files("agent") / "talk.toml").read_text(encoding="utf-8"))
-    names = [name for name in rules if re.match("(?:case|approach)_lead_", name)]
-    return tuple(dict.fromkeys(re.sub("(?<=当时).*", "", rules[name]) for name in names))

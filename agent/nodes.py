@@ -12,11 +12,11 @@ from agent.moments import LostMoment, lost_moments
 from agent.screening import refusal, without_orders
 from agent.shelf import Shelf, Shelves
 from agent.support import SupportScorer
-from agent.tasks import Request, Talk, Task, asked_turn, trace_of
+from agent.tasks import Request, Talk, Task, asked_intents, asked_turn, trace_of
 from domain.accounts import Account, Deal
 from domain.cases import CaseHit
 from domain.conversation import CUSTOMER, Transcript, Turn
-from domain.signals import Signal, SignalKind
+from domain.signals import Signal
 from domain.sources import Source, SourceStatus, account_source_id, deal_source_id, turn_source_id
 from domain.suggestions import AbstentionReason, Retrieved, SuggestionKind
 from retrieval.results import Search
@@ -174,9 +174,7 @@ def _other_words(request: Request, transcripts: Sequence[Transcript], signals: S
     """What other customers say who want what these words want."""
     if request.kind is not SuggestionKind.REPLY or not transcripts:
         return ""
-    meant = asked_turn(transcripts[-1], request.text)
-    found = [one for one in signals[-1] if meant is not None and one.turn_id == meant.id]
-    return in_other_words(one.label for one in found if one.kind is SignalKind.INTENT)
+    return in_other_words(one.label for one in asked_intents(transcripts[-1], signals[-1], request.text))
 
 
 def _turns(transcript: Transcript, sources: Sequence[Source]) -> tuple[Source, ...]:

@@ -115,8 +115,7 @@ def candidates_for(
 def _suits(line: Line, score: float, move: tuple[str, float], task: Task) -> bool:
     """Whether a line is worth saying to this customer: to the point of what they want, or close to what they said."""
     tactic, fit = move
-    case = task.shelf.cases.get(line.origin)
-    is_near = case is None or _same_facets(task, case.case_id) >= _SAME_FACET["product"]
+    is_near = _is_near(line, task)
     if line.is_evidence:
         if wants_no_evidence(task.intents):
             return False
@@ -146,16 +145,16 @@ def _is_close(line: Line, task: Task) -> bool:
 
 def _may_fill(line: Line, task: Task) -> bool:
     """Whether evidence may fill a place that no better line takes: of the same concern, trade or product."""
-    case = task.shelf.cases.get(line.origin)
-    is_near = case is None or _same_facets(task, case.case_id) >= _SAME_FACET["product"]
-    return line.is_evidence and (is_near or (shares_concern(line, task) and not wants_no_evidence(task.intents)))
+    return line.is_evidence and (
+        _is_near(line, task) or (shares_concern(line, task) and not wants_no_evidence(task.intents))
+    )
 
 
 def _lines(task: Task) -> tuple[list[Line], dict[str, float]]:
     """Return what may be said from won cases, and each case's closeness to this deal."""
     lines: list[Line] = []
     scores: dict[str, float] = {}
-    allowed = _own_names(task)
+    allowed = task.own_names
     for rank, hit in enumerate(_won(task.hits)[:_CASES_READ]):
         case = task.shelf.cases.get(hit.case_id)
         if case is None:
@@ -186,6 +185,12 @@ def _same_facets(task: Task, case_id: str) -> float:
     return sum(bonus for column, bonus in _SAME_FACET.items() if wanted[column] and wanted[column] == case.text(column))
 
 
+def _is_near(line: Line, task: Task) -> bool:
+    """Whether a line is our own or of a customer in the same trade or with the same product."""
+    case = task.shelf.cases.get(line.origin)
+    return case is None or _same_facets(task, case.case_id) >= _SAME_FACET["product"]
+
+
 def _first(task: Task, name: str) -> str:
     return next(
         (str(getattr(one, name)) for one in (task.deal, task.account) if one is not None and getattr(one, name)), ""
@@ -198,11 +203,6 @@ def _rivals(task: Task) -> list[str]:
     return [*forms, *task.competitors]
 
 
-def _own_names(task: Task) -> set[str]:
-    named = {entry.name for entry in task.request.lexicon}
-    return named | {one.name for one in (task.deal, task.account) if one is not None and one.name}
-
-
 def _thin(line: Line, intents: Sequence[str]) -> float:
     """Return the penalty for evidence that tells no change (第41天上线), unless time is what was asked."""
     is_thin = line.column == "result" and not re.search(r"从.+到", line.text)
@@ -212,7 +212,7 @@ def _thin(line: Line, intents: Sequence[str]) -> float:
 def _foreign_words(line: Line, task: Task) -> float:
     """Return the penalty for words of the other customer's business where this one's is another."""
     case = task.shelf.cases.get(line.origin)
-    if case is None or _same_facets(task, case.case_id) >= _SAME_FACET["product"]:
+    if case is None or _is_near(line, task):
         return 0.0
     theirs = case.title + case.text("background") + case.text("customer_question")
     ours = task.request.text + " ".join(source.text for source in task.here)

@@ -180,6 +180,13 @@ def adapt(sentence: str, *, lexicon: Lexicon, allowed: Collection[str] = ()) -> 
     return _without_names(text, lexicon, allowed)
 
 
+@cache
+def leads_to_others() -> tuple[str, ...]:
+    """Return how another customer is told of, up to 当时."""
+    leads = (words for name, words in _rules().items() if re.match("(?:case|approach)_lead_", name))
+    return tuple(dict.fromkeys(re.sub("(?<=当时).*", "", lead) for lead in leads))
+
+
 def leans_back(sentence: str) -> bool:
     """Whether a sentence says nothing without the one before it (表里列四项)."""
     return re.search(_rules()["leaning_sentence"], sentence) is not None

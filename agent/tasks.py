@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.moments import LostMoment
@@ -103,15 +103,16 @@ class Task:
         return (self.deal.industry if self.deal else "") or (self.account.industry if self.account else "")
 
     @property
+    def own_names(self) -> set[str]:
+        """Names that belong to this very customer, or came with the request."""
+        named = {entry.name for entry in self.request.lexicon}
+        return named | {one.name for one in (self.deal, self.account) if one is not None and one.name}
+
+    @property
     def intents(self) -> tuple[Intent, ...]:
         """What the customer's words asked about want, surest first; without such words, their last turn."""
         talk = self.talks[-1] if self.talks else None
-        meant = asked_turn(talk.transcript, self.request.text) if talk else None
-        found = [
-            one
-            for one in (talk.signals if talk else ())
-            if one.kind is SignalKind.INTENT and meant is not None and one.turn_id == meant.id
-        ]
+        found = asked_intents(talk.transcript, talk.signals, self.request.text) if talk else []
         labels = [signal.label for signal in sorted(found, key=lambda signal: -signal.score)]
         return tuple(Intent(label) for label in dict.fromkeys(labels) if label in set(Intent))
 
@@ -136,6 +137,12 @@ def asked_turn(transcript: Transcript, words: str) -> Turn | None:
     """Return the customer's latest turn of these words, else their last turn, if they said anything."""
     said = [turn for turn in reversed(transcript.turns) if turn.speaker == CUSTOMER]
     return next((turn for turn in said if turn.text.strip() == words.strip()), said[0] if said else None)
+
+
+def asked_intents(transcript: Transcript, signals: Iterable[Signal], words: str) -> list[Signal]:
+    """Return the intents of the turn that is asked about, in the order of the signals."""
+    meant = asked_turn(transcript, words)
+    return [one for one in signals if one.kind is SignalKind.INTENT and meant is not None and one.turn_id == meant.id]
 
 
 def trace_of(query: str, hits: Sequence[CaseHit]) -> tuple[Retrieved, ...]:
