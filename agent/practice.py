@@ -33,7 +33,7 @@ def draft_practice(task: Task, vectors: Vectors | None) -> Draft:
     if not words:
         return nothing(AbstentionReason.AMBIGUOUS)
     asked = replace(task, request=replace(task.request, text=words))
-    found = candidates_for(asked, vectors, [intent.value for intent in task.intents], is_strict=False)
+    found = candidates_for(asked, vectors, [intent.value for intent in task.intents])
     chosen = choose(found)
     lines = [candidate.line for _, candidate in chosen]
     spare = [(one.moves[0], one) for one in found if one.line not in lines][:SPARE]

@@ -56,11 +56,12 @@ _MEANING_FLOOR, _MEANING_SPAN = 0.80, 0.12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A line with its score and the tactics it can stand for, the best first."""
+    """A line with its score and the tactics it can stand for, the best first; `suits` where it is to the point."""
 
     line: Line
     score: float
     moves: tuple[str, ...]
+    suits: bool
 
 
 def draft_replies(task: Task, vectors: Vectors | None) -> Draft:
@@ -70,15 +71,15 @@ def draft_replies(task: Task, vectors: Vectors | None) -> Draft:
         return nothing(AbstentionReason.AMBIGUOUS)
     intents = [intent.value for intent in task.intents]
     candidates = candidates_for(task, vectors, intents)
-    chosen = choose(candidates)
-    if candidates and len(chosen) < MOST_REPLIES:
-        more = candidates_for(task, vectors, intents, is_strict=False)
-        chosen = choose([one for one in more if _may_fill(one.line, task) or one in candidates])
+    suiting = [one for one in candidates if one.suits]
+    chosen = choose(suiting)
+    if suiting and len(chosen) < MOST_REPLIES:
+        chosen = choose([one for one in candidates if one.suits or _may_fill(one.line, task)])
     if not chosen:
         return nothing(AbstentionReason.NO_EVIDENCE, missing=("facts",))
     topics = topics_raised(text, intents, rivals=_rivals(task))
     replies: list[DraftSuggestion] = []
-    free = _not_cores(candidates, chosen)
+    free = _not_cores(suiting, chosen)
     for tactic, core in chosen:
         lines = _with_neighbours(core, free)
         free = [one for one in free if one.line not in lines]
@@ -87,14 +88,8 @@ def draft_replies(task: Task, vectors: Vectors | None) -> Draft:
     return Draft(suggestions=tuple(replies), notes=notes)
 
 
-def candidates_for(
-    task: Task, vectors: Vectors | None, intents: Sequence[str], *, is_strict: bool = True
-) -> list[Candidate]:
-    """Return everything that may be said to this customer, best first.
-
-    Args:
-        is_strict: Without it, what is less to the point counts too.
-    """
+def candidates_for(task: Task, vectors: Vectors | None, intents: Sequence[str]) -> list[Candidate]:
+    """Return everything that may be said to this customer, best first."""
     lines, case_scores = _lines(task)
     if not lines:
         return []
@@ -107,8 +102,8 @@ def candidates_for(
             moves = [(name, asked) for name in _EVIDENCE_MOVES]
         score = _CASE * case_scores.get(line.origin, 0.0) + _MEANING * meaning + _TACTIC * moves[0][1]
         score += _to_the_point(line, task) - _foreign_words(line, task) - _thin(line, intents)
-        if _suits(line, score, moves[0], task) or not is_strict:
-            candidates.append(Candidate(line=line, score=score, moves=tuple(name for name, _ in moves)))
+        suits = _suits(line, score, moves[0], task)
+        candidates.append(Candidate(line=line, score=score, moves=tuple(name for name, _ in moves), suits=suits))
     return sorted(candidates, key=lambda candidate: -candidate.score)
 
 
